@@ -1,0 +1,124 @@
+# tbtc-signer. `make help` lists the targets. The two that a newcomer needs: demo, check.
+
+CC       ?= cc
+PREFIX   ?= /usr/local
+LUA      ?= lua5.4
+BUSTED   ?= busted --lua=/usr/bin/lua5.4
+VARIANT  ?= release
+BUILD    := build
+OUT      := $(if $(filter release,$(VARIANT)),$(BUILD),$(BUILD)/$(VARIANT))
+PACKAGES := lua5.4 libsecp256k1 libsodium
+
+WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+HARDEN   := -fPIC -fvisibility=hidden -fstack-protector-strong -D_GNU_SOURCE
+FLAGS_release := -O2 -D_FORTIFY_SOURCE=2
+FLAGS_test    := -O1 -g -DSIGNER_TEST
+FLAGS_asan    := -O1 -g -DSIGNER_TEST -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_tsan    := -O1 -g -DSIGNER_TEST -fsanitize=thread
+CFLAGS_ALL = $(WARNINGS) $(HARDEN) $(FLAGS_$(VARIANT)) -Isrc -Iinclude -I$(OUT) \
+             $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
+LIBS = $(shell pkg-config --libs $(PACKAGES)) -lpthread -ldl
+LINK_SHARED = -shared -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-Bsymbolic $(filter -fsanitize%,$(FLAGS_$(VARIANT)))
+
+# Bindings named lua_test_* exist in test builds only.
+BINDINGS := $(sort $(filter-out $(if $(filter release,$(VARIANT)),src/binding/lua_test_%),$(wildcard src/binding/lua_*.c)))
+PARTS    := $(sort $(foreach d,base curve frost roast bitcoin custody store registry session runtime,$(wildcard src/$(d)/*.c))) \
+            src/binding/binding.c $(BINDINGS)
+ENTRY    := $(sort $(filter-out src/abi/module.c,$(wildcard src/abi/*.c)))
+EMBEDDED := $(sort $(shell find lua policies -name '*.lua' 2>/dev/null))
+OBJECTS   = $(PARTS:%.c=$(OUT)/obj/%.o)
+
+.DEFAULT_GOAL := all
+.PHONY: all help deps demo check test-build asan tsan lint bench install clean part FORCE
+
+all: deps-quiet ## build the library, the Lua module and the command (the default)
+	@$(MAKE) --no-print-directory $(BUILD)/libfrost_tbtc.so $(BUILD)/tbtc_signer.so $(BUILD)/tbtc-signer
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+deps: ## install the Debian packages that are missing
+	@scripts/deps
+
+deps-quiet:
+	@scripts/deps --quiet
+
+$(BUILD)/tbtc-signer: scripts/tbtc-signer
+	@mkdir -p $(@D)
+	@ln -sf ../scripts/tbtc-signer $@
+
+# -- objects -----------------------------------------------------------------------------------
+$(OUT)/obj/%.o: %.c $(OUT)/gen/bindings.inc
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(OUT)/gen/bindings.inc: FORCE
+	@mkdir -p $(@D)
+	@printf 'BINDING(%s)\n' $(patsubst src/binding/lua_%.c,%,$(BINDINGS)) > $@.new
+	@cmp -s $@.new $@ || mv $@.new $@; rm -f $@.new
+
+$(OUT)/gen/lua_sources.c: scripts/embed $(EMBEDDED)
+	@mkdir -p $(@D)
+	scripts/embed $(EMBEDDED) > $@.new && mv $@.new $@
+
+$(OUT)/obj/gen/lua_sources.o: $(OUT)/gen/lua_sources.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -c $< -o $@
+
+# -- the two shared objects -----------------------------------------------------------------------
+$(OUT)/libfrost_tbtc.so: $(OBJECTS) $(ENTRY:%.c=$(OUT)/obj/%.o) $(OUT)/obj/gen/lua_sources.o src/abi/exports.map
+	$(CC) $(LINK_SHARED) -Wl,-soname,libfrost_tbtc.so.4 -Wl,--version-script=src/abi/exports.map \
+	    $(filter %.o,$^) $(LIBS) -o $@.new && mv $@.new $@
+
+$(OUT)/tbtc_signer.so: $(OBJECTS) $(OUT)/obj/src/abi/module.o $(OUT)/obj/gen/lua_sources.o src/abi/module.map
+	$(CC) $(LINK_SHARED) -Wl,--version-script=src/abi/module.map $(filter %.o,$^) $(LIBS) -o $@.new && mv $@.new $@
+
+# A module of a few folders only, to try one part alone:
+#   make part DIRS="base curve frost" MODULES="frost"   ->  build/part/tbtc_signer.so
+part:
+	@$(MAKE) --no-print-directory VARIANT=test OUT=$(BUILD)/part BINDINGS="$(MODULES:%=src/binding/lua_%.c)" \
+	    PARTS="$(wildcard $(DIRS:%=src/%/*.c)) src/binding/binding.c $(MODULES:%=src/binding/lua_%.c)" part-module
+
+part-module: $(OBJECTS)
+	@printf '#include "binding/binding.h"\nint luaopen_tbtc_signer(lua_State *L);\n__attribute__((visibility("default"))) int luaopen_tbtc_signer(lua_State *L) { lua_newtable(L); binding_open_all(L); return 1; }\n' > $(OUT)/gen/module.c
+	$(CC) $(CFLAGS_ALL) -shared $(OUT)/gen/module.c $(OBJECTS) $(LIBS) -o $(OUT)/tbtc_signer.so
+
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+
+# -- tests ------------------------------------------------------------------------------------------
+test-build:
+	@$(MAKE) --no-print-directory VARIANT=test $(BUILD)/test/libfrost_tbtc.so $(BUILD)/test/tbtc_signer.so
+
+check: all ## build, then run every spec
+	@$(MAKE) --no-print-directory test-build
+	@scripts/check test
+
+asan: deps-quiet ## the specs under address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory VARIANT=asan $(BUILD)/asan/libfrost_tbtc.so $(BUILD)/asan/tbtc_signer.so
+	@scripts/check asan
+
+tsan: deps-quiet ## threads against the ABI under thread sanitizer
+	@$(MAKE) --no-print-directory VARIANT=tsan $(BUILD)/tsan/libfrost_tbtc.so
+	@scripts/check tsan
+
+lint: deps-quiet ## layers, layout, warnings of C and Lua
+	@scripts/lint
+
+demo: all ## five nodes make a key and sign a redemption; one is killed on the way
+	@$(BUILD)/tbtc-signer demo
+
+bench: all ## time the main operations
+	@scripts/bench
+
+install: all ## install into PREFIX (default /usr/local)
+	install -d $(DESTDIR)$(PREFIX)/lib/lua/5.4 $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/bin
+	install -m 644 include/frost_tbtc.h $(DESTDIR)$(PREFIX)/include/
+	install -m 755 $(BUILD)/libfrost_tbtc.so $(DESTDIR)$(PREFIX)/lib/libfrost_tbtc.so.4
+	ln -sf libfrost_tbtc.so.4 $(DESTDIR)$(PREFIX)/lib/libfrost_tbtc.so
+	install -m 755 $(BUILD)/tbtc_signer.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/tbtc_signer.so
+	install -m 755 scripts/tbtc-signer $(DESTDIR)$(PREFIX)/bin/tbtc-signer
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+FORCE:

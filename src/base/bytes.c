@@ -1,0 +1,221 @@
+/* Bytes: views, growable buffers, big-endian readers and writers, hex. */
+#include "base/bytes.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+
+#define BUFFER_FIRST_CAPACITY 256
+
+void buffer_init(struct buffer *buffer) {
+    memset(buffer, 0, sizeof *buffer);
+}
+
+enum signer_error buffer_reserve(struct buffer *buffer, size_t extra) {
+    if (buffer->failed || extra > SIZE_MAX / 2 - buffer->len) {
+        buffer->failed = true;
+        return ERR_OUT_OF_MEMORY;
+    }
+    size_t needed = buffer->len + extra;
+    if (needed <= buffer->capacity) return SIGNER_OK;
+    size_t capacity = buffer->capacity ? buffer->capacity : BUFFER_FIRST_CAPACITY;
+    while (capacity < needed) capacity *= 2;
+    uint8_t *data = signer_malloc(capacity);
+    if (!data) {
+        buffer->failed = true;
+        return ERR_OUT_OF_MEMORY;
+    }
+    if (buffer->len) memcpy(data, buffer->data, buffer->len);
+    if (buffer->data) {
+        sodium_memzero(buffer->data, buffer->capacity);
+        free(buffer->data);
+    }
+    buffer->data = data;
+    buffer->capacity = capacity;
+    return SIGNER_OK;
+}
+
+void buffer_append(struct buffer *buffer, const void *data, size_t len) {
+    if (len == 0 || buffer_reserve(buffer, len) != SIGNER_OK) return;
+    memcpy(buffer->data + buffer->len, data, len);
+    buffer->len += len;
+}
+
+void buffer_u8(struct buffer *buffer, uint8_t value) {
+    buffer_append(buffer, &value, 1);
+}
+
+void buffer_be16(struct buffer *buffer, uint16_t value) {
+    uint8_t raw[2];
+    store_be16(raw, value);
+    buffer_append(buffer, raw, sizeof raw);
+}
+
+void buffer_be32(struct buffer *buffer, uint32_t value) {
+    uint8_t raw[4];
+    store_be32(raw, value);
+    buffer_append(buffer, raw, sizeof raw);
+}
+
+void buffer_be64(struct buffer *buffer, uint64_t value) {
+    uint8_t raw[8];
+    store_be64(raw, value);
+    buffer_append(buffer, raw, sizeof raw);
+}
+
+void buffer_lp(struct buffer *buffer, const void *data, size_t len) {
+    if (len > UINT32_MAX) {
+        buffer->failed = true;
+        return;
+    }
+    buffer_be32(buffer, (uint32_t)len);
+    buffer_append(buffer, data, len);
+}
+
+void buffer_text(struct buffer *buffer, const char *text) {
+    buffer_append(buffer, text, strlen(text));
+}
+
+void buffer_hex(struct buffer *buffer, const void *data, size_t len) {
+    if (buffer_reserve(buffer, 2 * len) != SIGNER_OK) return;
+    hex_encode((char *)buffer->data + buffer->len, data, len);
+    buffer->len += 2 * len;
+}
+
+void buffer_zeros(struct buffer *buffer, size_t len) {
+    if (len == 0 || buffer_reserve(buffer, len) != SIGNER_OK) return;
+    memset(buffer->data + buffer->len, 0, len);
+    buffer->len += len;
+}
+
+enum signer_error buffer_status(const struct buffer *buffer) {
+    return buffer->failed ? ERR_OUT_OF_MEMORY : SIGNER_OK;
+}
+
+void buffer_clear(struct buffer *buffer) {
+    if (buffer->data) sodium_memzero(buffer->data, buffer->len);
+    buffer->len = 0;
+    buffer->failed = false;
+}
+
+void buffer_free(struct buffer *buffer) {
+    if (buffer->data) {
+        sodium_memzero(buffer->data, buffer->capacity);
+        free(buffer->data);
+    }
+    buffer_init(buffer);
+}
+
+void reader_init(struct reader *reader, const void *data, size_t len) {
+    reader->at = data;
+    reader->end = reader->at + len;
+    reader->failed = false;
+}
+
+const uint8_t *reader_take(struct reader *reader, size_t len) {
+    if (reader->failed || (size_t)(reader->end - reader->at) < len) {
+        reader->failed = true;
+        return NULL;
+    }
+    const uint8_t *taken = reader->at;
+    reader->at += len;
+    return taken;
+}
+
+uint8_t reader_u8(struct reader *reader) {
+    const uint8_t *raw = reader_take(reader, 1);
+    return raw ? raw[0] : 0;
+}
+
+uint16_t reader_be16(struct reader *reader) {
+    const uint8_t *raw = reader_take(reader, 2);
+    return raw ? load_be16(raw) : 0;
+}
+
+uint32_t reader_be32(struct reader *reader) {
+    const uint8_t *raw = reader_take(reader, 4);
+    return raw ? load_be32(raw) : 0;
+}
+
+uint64_t reader_be64(struct reader *reader) {
+    const uint8_t *raw = reader_take(reader, 8);
+    return raw ? load_be64(raw) : 0;
+}
+
+struct bytes reader_lp(struct reader *reader) {
+    uint32_t len = reader_be32(reader);
+    const uint8_t *data = reader_take(reader, len);
+    return (struct bytes){data, data ? len : 0};
+}
+
+size_t reader_left(const struct reader *reader) {
+    return (size_t)(reader->end - reader->at);
+}
+
+bool reader_done(const struct reader *reader) {
+    return !reader->failed && reader->at == reader->end;
+}
+
+void store_be16(uint8_t out[2], uint16_t value) {
+    out[0] = (uint8_t)(value >> 8);
+    out[1] = (uint8_t)value;
+}
+
+void store_be32(uint8_t out[4], uint32_t value) {
+    for (int i = 0; i < 4; i++) out[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+void store_be64(uint8_t out[8], uint64_t value) {
+    for (int i = 0; i < 8; i++) out[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+uint16_t load_be16(const uint8_t in[2]) {
+    return (uint16_t)((in[0] << 8) | in[1]);
+}
+
+uint32_t load_be32(const uint8_t in[4]) {
+    uint32_t value = 0;
+    for (int i = 0; i < 4; i++) value = (value << 8) | in[i];
+    return value;
+}
+
+uint64_t load_be64(const uint8_t in[8]) {
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++) value = (value << 8) | in[i];
+    return value;
+}
+
+/* Digits by arithmetic, not by table: no index depends on the content. */
+static char hex_digit(unsigned nibble) {
+    return (char)(87u + nibble + (((nibble - 10u) >> 8) & ~38u));
+}
+
+void hex_encode(char *out, const uint8_t *data, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = hex_digit(data[i] >> 4);
+        out[2 * i + 1] = hex_digit(data[i] & 15u);
+    }
+}
+
+/* 0..15, or a value with bit 8 set for a character that is no digit. */
+static unsigned hex_value(unsigned char character) {
+    unsigned digit = character ^ 48u;
+    unsigned letter = (character & ~32u) - 55u;
+    unsigned is_digit = (digit - 10u) >> 8 & 255u;
+    unsigned is_letter = ((letter - 10u) ^ (letter - 16u)) >> 8 & 255u;
+    return (is_digit & digit) | (is_letter & letter) | (~(is_digit | is_letter) & 256u);
+}
+
+bool hex_decode(uint8_t *out, const char *text, size_t text_len) {
+    if (text_len % 2) return false;
+    unsigned bad = 0;
+    for (size_t i = 0; i < text_len / 2; i++) {
+        unsigned high = hex_value((unsigned char)text[2 * i]);
+        unsigned low = hex_value((unsigned char)text[2 * i + 1]);
+        bad |= (high | low) & 256u;
+        out[i] = (uint8_t)((high << 4) | (low & 15u));
+    }
+    return bad == 0;
+}

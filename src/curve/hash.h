@@ -1,0 +1,21 @@
+/* SHA-256, tagged hashes (BIP-340) and hash_to_scalar (RFC 9380 expand_message_xmd; frost 2). */
+#ifndef SIGNER_CURVE_HASH_H
+#define SIGNER_CURVE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "curve/scalar.h"
+
+#define HASH_BYTES 32
+
+void sha256(uint8_t out[HASH_BYTES], const void *data, size_t len);
+/* SHA-256 over the parts one after another. */
+void sha256_parts(uint8_t out[HASH_BYTES], const struct bytes *parts, size_t count);
+/* SHA256(SHA256(tag) || SHA256(tag) || parts…). */
+void tagged_hash(uint8_t out[HASH_BYTES], const char *tag, const struct bytes *parts, size_t count);
+/* hash_to_scalar(dst, parts…): 48 bytes of expand_message_xmd modulo n. */
+void hash_to_scalar(struct scalar *out, const char *dst, const struct bytes *parts, size_t count);
+
+#endif

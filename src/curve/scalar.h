@@ -1,0 +1,35 @@
+/* Scalars modulo the group order n, constant time in every operand (frost 1, 15.2).
+ * Zero is a legal value everywhere; decoders that forbid it say so. */
+#ifndef SIGNER_CURVE_SCALAR_H
+#define SIGNER_CURVE_SCALAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SCALAR_BYTES 32
+
+/* Four little-endian limbs, always fully reduced. */
+struct scalar {
+    uint64_t limb[4];
+};
+
+bool scalar_decode(struct scalar *out, const uint8_t in[SCALAR_BYTES]); /* false: not below n */
+void scalar_reduce(struct scalar *out, const uint8_t in[SCALAR_BYTES]); /* 256-bit value modulo n */
+void scalar_reduce_wide(struct scalar *out, const uint8_t in[48]);      /* 384-bit value modulo n */
+void scalar_encode(uint8_t out[SCALAR_BYTES], const struct scalar *in);
+void scalar_set_u64(struct scalar *out, uint64_t value);
+void scalar_add(struct scalar *out, const struct scalar *a, const struct scalar *b);
+void scalar_sub(struct scalar *out, const struct scalar *a, const struct scalar *b);
+void scalar_negate(struct scalar *out, const struct scalar *a);
+void scalar_mul(struct scalar *out, const struct scalar *a, const struct scalar *b);
+/* Negates in place where `condition` holds, without a branch. */
+void scalar_negate_if(struct scalar *inout, bool condition);
+void scalar_inverse(struct scalar *out, const struct scalar *a); /* 0 gives 0 */
+/* One inversion for all (Montgomery's trick); `scratch` holds `count` scalars. Zeros stay zero. */
+void scalar_inverse_batch(struct scalar *inout, size_t count, struct scalar *scratch);
+bool scalar_is_zero(const struct scalar *a);
+bool scalar_equal(const struct scalar *a, const struct scalar *b);
+void scalar_clear(struct scalar *inout);
+
+#endif

@@ -1,0 +1,57 @@
+/* Distributed key generation, parts 1 to 3 (frost 6). Secrets are struct objects in buffers of
+ * the caller (custody); sizes grow with the threshold. */
+#ifndef SIGNER_FROST_DKG_H
+#define SIGNER_FROST_DKG_H
+
+#include "frost/frost.h"
+#include "frost/keys.h"
+
+/* Public: commitments to one polynomial, constant term first, and the proof of possession. */
+struct dkg_round1_package {
+    struct point *commitments;
+    size_t count;
+    uint8_t proof[FROST_SIGNATURE_BYTES];
+};
+
+struct dkg_round1_entry {
+    struct frost_identifier sender;
+    struct dkg_round1_package package;
+};
+
+/* SECRET. */
+struct dkg_round2_entry {
+    struct frost_identifier peer; /* recipient in part 2, sender in part 3 */
+    struct scalar share;
+};
+
+enum signer_error dkg_round1_package_decode(struct dkg_round1_package *out, const uint8_t *in, size_t len);
+enum signer_error dkg_round1_package_encode(struct buffer *out, const struct dkg_round1_package *in);
+void dkg_round1_package_free(struct dkg_round1_package *inout);
+enum signer_error dkg_round2_share_decode(struct scalar *out, const uint8_t *in, size_t len);
+enum signer_error dkg_round2_share_encode(struct buffer *out, const struct scalar *in);
+
+/* Sizes of the encoded secret packages, for custody slots. */
+size_t dkg_round1_secret_bytes(uint16_t min_signers, uint16_t max_signers);
+size_t dkg_round2_secret_bytes(uint16_t min_signers, uint16_t max_signers);
+
+/* Part 1 from a 32-byte seed (frost 5): writes the encoded secret package into `secret` (room as
+ * above, guarded memory) and the public package. */
+enum signer_error dkg_part1(struct dkg_round1_package *package, uint8_t *secret, size_t secret_len,
+                            const struct frost_identifier *identifier, uint16_t max_signers, uint16_t min_signers,
+                            const uint8_t seed[32]);
+
+/* Part 2: `secret` is the encoded round-1 secret; `shares` has room for max_signers-1 entries in
+ * guarded memory, filled ascending; `round2_secret` gets the encoded round-2 secret.
+ * On ERR_FROST_INVALID_PROOF and count errors `culprit` names the sender. */
+enum signer_error dkg_part2(struct dkg_round2_entry *shares, uint8_t *round2_secret, size_t round2_secret_len,
+                            const uint8_t *secret, size_t secret_len, const struct dkg_round1_entry *peers,
+                            size_t peer_count, struct frost_identifier *culprit, bool *has_culprit);
+
+/* Part 3: key package (guarded memory) and public package, tweaked with no root and then brought to
+ * even Y as in frost 4.3. On ERR_FROST_INVALID_SECRET_SHARE `culprit` names the sender. */
+enum signer_error dkg_part3(struct frost_key_package *key, struct frost_public_package *keys, const uint8_t *secret,
+                            size_t secret_len, const struct dkg_round1_entry *peers, size_t peer_count,
+                            const struct dkg_round2_entry *shares, size_t share_count,
+                            struct frost_identifier *culprit, bool *has_culprit);
+
+#endif

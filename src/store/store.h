@@ -1,0 +1,106 @@
+/* The sealed store (sealed-store 35): an append-only sealed log with snapshots in
+ * `<state_path>.store`, its lock and its durable mark beside it. It does not interpret a record
+ * body: whoever owns the state gives it a `store_sink`.
+ *
+ * Locks: the caller serialises store_append by its own (engine) mutex; the store's log lock is
+ * taken inside and is never held across a sync. store_wait, store_make_ready and store_open block
+ * and are never called under the engine mutex. */
+#ifndef SIGNER_STORE_STORE_H
+#define SIGNER_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/platform.h"
+#include "custody/vault.h"
+#include "store/key_provider.h"
+
+struct store;
+
+enum record_type { RECORD_OPEN = 1, RECORD_CHANGE = 2, RECORD_NOTE = 3, RECORD_CLOSE = 4, RECORD_SNAP_PART = 16,
+                   RECORD_SNAP_END = 17, RECORD_AUDIT_PART = 18 };
+
+/* Who may use the room kept for protection (sealed-store 35.7). */
+enum record_class { RECORD_ORDINARY, RECORD_RESERVED };
+
+/* How the owner of the state reads bodies. `state` is whatever state_new made. */
+struct store_sink {
+    void *context;
+    void *(*state_new)(void *context);
+    void (*state_free)(void *context, void *state);
+    /* One body of a CHANGE, NOTE or SNAP_PART. `chain` is the frame's chain value. ERR_STATE_CORRUPT,
+     * ERR_STATE_VERSION, ERR_CONFIGURATION, ERR_OUT_OF_MEMORY. */
+    enum signer_error (*apply)(void *context, void *state, enum record_type type, const uint8_t *body, size_t len,
+                               uint64_t seq, const uint8_t chain[32]);
+    /* Told about each OPEN frame on the path: its open number. */
+    void (*opened)(void *context, void *state, uint64_t open_number);
+    /* Bounds of the whole after replay (35.10 step 13). */
+    enum signer_error (*check)(void *context, void *state);
+    /* Gives every op of the snapshot, in the order of 35.6, one call an op (op byte and payload). */
+    enum signer_error (*snapshot)(void *context, void *state,
+                                  enum signer_error (*emit)(void *argument, uint8_t op, const uint8_t *payload, size_t len),
+                                  void *argument);
+    /* A carried body (35.7) now has this chain value and seq instead of the ones given at append. */
+    void (*rechained)(void *context, void *state, uint64_t old_seq, uint64_t seq, const uint8_t chain[32]);
+    /* Seq up to which files must vanish after a PURGE; 0 none. */
+    uint64_t (*purge_seq)(void *context, void *state);
+};
+
+struct store_options {
+    const struct platform *platform;
+    struct vault *vault;
+    struct key_provider key_provider;
+    const char *state_path;
+    struct store_sink sink;
+    const char *writer; /* "tbtc-signer/<version>" */
+    bool reset_corrupt; /* quarantine_and_reset (D-086); never with production */
+    uint32_t corrupt_backup_limit;
+    uint64_t audit_bytes_max;
+};
+
+/* Opens or creates (35.9, 35.10). On success `*state` is the replayed state, owned by the caller. */
+enum signer_error store_open(struct store **out, void **state, const struct store_options *options, struct failure *why);
+/* Appends CLOSE where it can, unlocks, frees. With `abandon` nothing is written: as after a crash. */
+void store_close(struct store *store, bool abandon);
+
+struct store_position {
+    uint64_t ticket; /* counts the records of this process, never changes: for store_wait */
+    uint64_t seq;
+    uint8_t chain[32];
+};
+
+/* Seals and appends one body (step 1 of 35.7); nothing is synced yet. The caller holds its engine
+ * mutex and applies to memory right after. ERR_AGAIN: the log must first be made ready (leave the
+ * mutex, store_make_ready, start again). Any other error is F1: nothing was done. */
+enum signer_error store_append(struct store *store, enum record_type type, enum record_class class,
+                               const uint8_t *body, size_t len, struct store_position *position, struct failure *why);
+/* Whether store_append would answer ERR_AGAIN for this class and size. */
+bool store_is_ready(struct store *store, enum record_class class, size_t len);
+/* Publishes a new log after a failure, rotates, or extends the room. ERR_STATE_IO, ERR_STATE_NO_SPACE. */
+enum signer_error store_make_ready(struct store *store, enum record_class class, struct failure *why);
+/* Waits until everything up to the ticket is durable, leading the sync if nobody does. A ticket
+ * whose sync failed earlier is first written again to a new log. F2 answers ERR_STATE_IO (or
+ * ERR_STATE_NO_SPACE): the record may or may not be on disk. */
+enum signer_error store_wait(struct store *store, uint64_t ticket, struct failure *why);
+/* Newest ticket known durable; cheap. */
+uint64_t store_durable_ticket(struct store *store);
+bool store_is_uncertain(struct store *store, uint64_t ticket);
+
+struct store_info {
+    uint8_t store_id[32];
+    uint64_t seq;
+    uint8_t chain[32];
+    uint64_t open_number;
+    uint64_t log_number;
+    uint64_t log_bytes_used;
+    uint64_t torn_tail_bytes; /* dropped at open, 0 if clean */
+    uint64_t torn_tail_offset;
+};
+void store_info(struct store *store, struct store_info *out);
+/* Descriptors to close in a forked child (D-137). */
+void store_close_descriptors_in_child(struct store *store);
+
+#endif
