@@ -9,6 +9,17 @@
 
 #define CALL_SECRETS_MAX 600
 
+/* What the operator's script said in this call, bound to what it saw (D-135). `asked` false: no
+ * verdict yet. Only src/session/gates.c reads it, in one place. */
+struct policy_verdict {
+    bool asked;
+    bool allowed;
+    bool failed; /* error, time-out, memory, nonsense: operator_policy_failed */
+    uint8_t input_digest[32];
+    uint8_t policy_sha256[32];
+    char detail[FAILURE_DETAIL_MAX];
+};
+
 struct call {
     struct engine *engine;
     bool locked;
@@ -26,6 +37,8 @@ struct call {
     /* Retirements and evictions found on the way: they ride in the call's own record. */
     struct changes housekeeping;
     struct session *pinned;
+    struct policy_verdict verdict;
+    struct changes verdict_record; /* op 22, appended with the call's record or as a NOTE */
 };
 
 void call_begin(struct call *call, struct engine *engine);
