@@ -97,6 +97,8 @@ struct session {
     struct text_set sets[SET_COUNT];
     uint64_t last_ticket; /* newest record of this session in this process (D-120); 0 none */
     uint32_t pins;        /* Aggregates in their unlocked phase (AGG-16) */
+    bool live;            /* has live seats: session_set_live */
+    uint64_t idle_since_unix; /* when its last live seat went, in this process; 0 none */
 };
 
 struct state;
@@ -121,6 +123,10 @@ bool state_tombstone(const struct state *state, const char *session_id, size_t l
 bool state_key_group_rekeyed(const struct state *state, const char *key_group, size_t len); /* D-125 */
 bool state_operator_quarantined(const struct state *state, uint16_t operator_id);
 bool state_key_group_used(const struct state *state, const char *key_group, size_t len); /* D-013, D-123 */
+/* Told by the session engine, memory only (D-122): whether the session has live seats. A per-message
+ * session without them counts as retired, since `now_unix`, else since field 20, else since the load;
+ * one with them is active whatever field 20 says. Cannot fail. */
+void session_set_live(struct state *state, struct session *session, bool live, uint64_t now_unix);
 uint64_t state_generation(const struct state *state);
 uint64_t state_open_number(const struct state *state);
 
