@@ -103,9 +103,17 @@ struct session {
 
 struct state;
 
-struct state *state_new(struct vault *vault, uint64_t max_sessions);
+struct state *state_new(struct vault *vault, const uint64_t *max_sessions);
 void state_free(struct state *state); /* releases the key packages in the vault */
-struct store_sink state_sink(struct vault *vault, const uint64_t *max_sessions);
+/* How the store replays and snapshots. The context outlives the store. */
+struct state_context {
+    struct vault *vault;
+    const uint64_t *max_sessions; /* read at every check; the knob's value */
+};
+struct store_sink state_sink(struct state_context *context);
+/* After store_open, memory only (D-122): every idle per-message session counts as retired, since its
+ * field 20, else since `now_unix`. */
+void state_loaded(struct state *state, uint64_t now_unix);
 
 struct session *state_session(struct state *state, const char *id, size_t len); /* NULL: none */
 /* Wallet of a key group: `own` first if it holds it, else the distributed owner, else the lowest

@@ -30,6 +30,10 @@ enum record_class { RECORD_ORDINARY, RECORD_RESERVED };
 struct store_sink {
     void *context;
     void *(*state_new)(void *context);
+    /* Right after each state_new: which store it is (witness commitments need it). Only when the store
+     * is being created `created_unix_ms` is not 0: the state then takes its genesis form, which
+     * `snapshot` gives out (35.9 step 4). */
+    void (*begin)(void *context, void *state, const uint8_t store_id[32], uint64_t created_unix_ms);
     void (*state_free)(void *context, void *state);
     /* One body of a CHANGE, NOTE or SNAP_PART. `chain` is the frame's chain value. ERR_STATE_CORRUPT,
      * ERR_STATE_VERSION, ERR_CONFIGURATION, ERR_OUT_OF_MEMORY. */
@@ -43,8 +47,10 @@ struct store_sink {
     enum signer_error (*snapshot)(void *context, void *state,
                                   enum signer_error (*emit)(void *argument, uint8_t op, const uint8_t *payload, size_t len),
                                   void *argument);
-    /* A carried body (35.7) now has this chain value and seq instead of the ones given at append. */
-    void (*rechained)(void *context, void *state, uint64_t old_seq, uint64_t seq, const uint8_t chain[32]);
+    /* A carried body (35.7) now has this chain value and seq instead of the ones given at append.
+     * Called in the order of the bodies, perhaps outside the engine mutex: the state locks what it changes. */
+    void (*rechained)(void *context, void *state, enum record_type type, uint64_t old_seq, uint64_t seq,
+                      const uint8_t chain[32]);
     /* Seq up to which files must vanish after a PURGE; 0 none. */
     uint64_t (*purge_seq)(void *context, void *state);
 };
