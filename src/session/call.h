@@ -20,15 +20,32 @@ struct policy_verdict {
     char detail[FAILURE_DETAIL_MAX];
 };
 
+/* An entry that this call put into the live table: it goes again if the call's records do not
+ * become durable (D-121). */
+struct opened_entry {
+    bool active;
+    bool token; /* a heartbeat token was charged for it */
+    char session_id[SESSION_ID_BYTES_MAX];
+    size_t session_id_len;
+    char key_group[KEY_GROUP_TEXT_BYTES + 1];
+    uint16_t member;
+    uint64_t serial;
+};
+
 struct call {
     struct engine *engine;
     bool locked;
     bool committed;       /* its one CHANGE was appended and applied */
+    bool durable;         /* call_wait found everything the reply depends on synced */
     uint64_t ticket;      /* newest record the reply depends on; 0 none */
     bool never_waits;     /* abort, VerifySignatureShare: no storage failure (D-120) */
+    bool memory_only;     /* abort: does not open the state, there is nothing to abort without it */
+    uint32_t section;     /* counts critical sections: what was found in one is void in the next */
     uint64_t now_wall_ms; /* read at call_enter; 0 when the clock failed (see clock_error) */
     uint64_t now_monotonic_ms;
-    enum signer_error clock_error;
+    enum signer_error clock_error;     /* of the wall clock */
+    enum signer_error monotonic_error; /* then nothing expires and no entry is used */
+    enum record_class ready_class;     /* what ERR_AGAIN wants the store made ready for */
     /* Secrets that belong to the call: handles wiped, taken slots released, at call_end. */
     vault_handle owned[CALL_SECRETS_MAX];
     size_t owned_count;
@@ -36,7 +53,12 @@ struct call {
     size_t taken_count;
     /* Retirements and evictions found on the way: they ride in the call's own record. */
     struct changes housekeeping;
-    struct session *pinned;
+    size_t retirements_taken; /* first entries of engine->retirements that housekeeping holds */
+    bool evicts;
+    struct session *pinned; /* by call_pin */
+    char pinned_id[SESSION_ID_BYTES_MAX];
+    size_t pinned_id_len;
+    struct opened_entry opened;
     struct policy_verdict verdict;
     struct changes verdict_record; /* op 22, appended with the call's record or as a NOTE */
 };
@@ -46,22 +68,34 @@ void call_begin(struct call *call, struct engine *engine);
  * engine, reads the clocks, sweeps expired entries (memory only). ERR_* of the store's opening. */
 enum signer_error call_enter(struct call *call, struct failure *why);
 void call_leave(struct call *call);
-/* The reply depends on what this session (and its wallet) wrote last (D-120). */
+/* The reply depends on what this session and its wallet wrote last (D-120). NULL: on the newest
+ * record that removed a session, since its absence may stem from that. */
 void call_depend(struct call *call, const struct session *session);
+/* Unix seconds for a time that is only recorded: at least 1 (D-039). */
+uint64_t call_recorded_time(const struct call *call);
 /* Room for a new session: evictions go into housekeeping. ERR_CAPACITY. Held mutex. */
 enum signer_error call_make_room(struct call *call, const struct session *keep, struct failure *why);
 /* Check, encode, append, apply: one record with the housekeeping in front. Held mutex, once a call.
  * ERR_AGAIN: nothing was done; the dispatcher leaves the mutex, makes the store ready, and runs the
- * state stage again. F1 errors: nothing was done. */
+ * state stage again. F1 errors: nothing was done. A list without any op does nothing. */
 enum signer_error call_commit(struct call *call, struct changes *changes, enum record_class class, struct failure *why);
+/* Whether an append of this class would answer ERR_AGAIN now; then sets what to make ready. */
+enum signer_error call_require_ready(struct call *call, enum record_class class);
 /* A refusal by a policy script, durable as a NOTE (pol 14.4). */
 enum signer_error call_note(struct call *call, struct changes *verdict, struct failure *why);
-/* Outside the mutex: waits for the records that the reply depends on. F2: ERR_STATE_IO. */
+/* Outside the mutex: waits for the records that the reply depends on. F2: ERR_STATE_IO, and an
+ * entry that this call opened is removed again. */
 enum signer_error call_wait(struct call *call, struct failure *why);
 /* After ERR_AGAIN, outside the mutex. */
 enum signer_error call_make_ready(struct call *call, struct failure *why);
-void call_own(struct call *call, vault_handle handle);       /* wiped at call_end */
-void call_disown(struct call *call, vault_handle handle);    /* now belongs to somebody else */
+/* Keeps a session from eviction while the mutex is left (AGG-16); at most one a call. */
+void call_pin(struct call *call, struct session *session);
+/* Held mutex or not. */
+void call_unpin(struct call *call);
+/* The vault slot is wiped at call_end. ERR_CAPACITY when the call owns CALL_SECRETS_MAX already:
+ * then the secret is wiped at once. */
+enum signer_error call_own(struct call *call, vault_handle handle);
+void call_disown(struct call *call, vault_handle handle); /* now belongs to somebody else */
 void call_own_taken(struct call *call, void *memory);
 /* Unlocks if held, wipes what the call owns, unpins. Safe after any failure. */
 void call_end(struct call *call);

@@ -8,6 +8,7 @@
 #define SIGNER_SESSION_ENGINE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -17,6 +18,8 @@
 #include "registry/state.h"
 #include "session/settings.h"
 #include "store/store.h"
+
+#define SIGNER_VERSION "0.1.0" /* D-010 */
 
 struct live_table; /* session/live.h: live entries of seats */
 struct budgets;    /* session/budget.h: rate buckets */
@@ -29,26 +32,45 @@ enum counter {
     COUNTER_COUNT
 };
 
+/* Sessions whose retirement no record holds yet (D-122): it rides in the next one. */
+struct retirements {
+    struct bytes *ids; /* owned copies */
+    size_t count, capacity;
+};
+
 struct engine {
     const struct platform *platform;
     struct settings settings;
     struct vault *vault;
     pthread_mutex_t initialisation; /* covers the opening of the store; a failed one leaves it unset */
+    atomic_bool opened;             /* store, state and process are set and stay */
+    pid_t process;                  /* noted when the state opens (D-126) */
     pthread_mutex_t mutex;          /* everything below */
     bool poisoned;                  /* a fault struck between append and the end of apply */
-    pid_t process;                  /* noted when the state opens (D-126) */
     struct store *store;
     struct state *state;
     uint64_t max_sessions;
     struct live_table *live;
     struct budgets *budgets;
-    uint64_t counters[COUNTER_COUNT];
+    struct retirements retirements;
+    uint64_t newest_ticket;   /* of any record of this process */
+    uint64_t eviction_ticket; /* newest record that removed a session */
+    _Atomic uint64_t counters[COUNTER_COUNT];
+    struct engine *next_open; /* list for the fork handler */
 };
 
-/* `platform` outlives the engine. Opens nothing. */
+/* `platform` outlives the engine. Opens nothing. ERR_OUT_OF_MEMORY, ERR_INTERNAL. */
 enum signer_error engine_create(struct engine **out, const struct platform *platform);
-/* Wipes live entries; closes the store cleanly, or abandons it as a crash would. */
+/* Wipes live entries; closes the store cleanly, or abandons it as a crash would. No call may be in
+ * flight. In a forked child it closes and writes nothing. */
 void engine_destroy(struct engine *engine, bool abandon);
+/* Opens the state at first use, one thread at a time (CC-2). Not under the engine mutex. ERR_* of
+ * the store's opening; a failed opening is tried again by the next call. */
+enum signer_error engine_open(struct engine *engine, struct failure *why);
+/* True in a process that is not the one which opened the state (D-126). */
+bool engine_is_forked(const struct engine *engine);
+/* Any thread, no lock. */
 void engine_count(struct engine *engine, enum counter counter);
+uint64_t engine_counter(struct engine *engine, enum counter counter);
 
 #endif
