@@ -21,7 +21,8 @@ enum signer_error buffer_reserve(struct buffer *buffer, size_t extra) {
     size_t needed = buffer->len + extra;
     if (needed <= buffer->capacity) return SIGNER_OK;
     size_t capacity = buffer->capacity ? buffer->capacity : BUFFER_FIRST_CAPACITY;
-    while (capacity < needed) capacity *= 2;
+    while (capacity < needed)
+        capacity *= 2;
     uint8_t *data = signer_malloc(capacity);
     if (!data) {
         buffer->failed = true;
@@ -164,11 +165,13 @@ void store_be16(uint8_t out[2], uint16_t value) {
 }
 
 void store_be32(uint8_t out[4], uint32_t value) {
-    for (int i = 0; i < 4; i++) out[i] = (uint8_t)(value >> (24 - 8 * i));
+    for (int i = 0; i < 4; i++)
+        out[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
 void store_be64(uint8_t out[8], uint64_t value) {
-    for (int i = 0; i < 8; i++) out[i] = (uint8_t)(value >> (56 - 8 * i));
+    for (int i = 0; i < 8; i++)
+        out[i] = (uint8_t)(value >> (56 - 8 * i));
 }
 
 uint16_t load_be16(const uint8_t in[2]) {
@@ -177,13 +180,15 @@ uint16_t load_be16(const uint8_t in[2]) {
 
 uint32_t load_be32(const uint8_t in[4]) {
     uint32_t value = 0;
-    for (int i = 0; i < 4; i++) value = (value << 8) | in[i];
+    for (int i = 0; i < 4; i++)
+        value = (value << 8) | in[i];
     return value;
 }
 
 uint64_t load_be64(const uint8_t in[8]) {
     uint64_t value = 0;
-    for (int i = 0; i < 8; i++) value = (value << 8) | in[i];
+    for (int i = 0; i < 8; i++)
+        value = (value << 8) | in[i];
     return value;
 }
 

@@ -49,7 +49,8 @@ void fault_arm(enum fault_point point, enum fault_kind kind, uint64_t nth, bool 
 
 void fault_clear_all(void) {
     pthread_mutex_lock(&lock);
-    for (int i = 0; i < FAULT_POINT_COUNT; i++) points[i] = (struct armed_point){FAULT_NONE, 0, false, 0};
+    for (int i = 0; i < FAULT_POINT_COUNT; i++)
+        points[i] = (struct armed_point){FAULT_NONE, 0, false, 0};
     pthread_mutex_unlock(&lock);
     fault_release();
 }
@@ -81,13 +82,15 @@ enum fault_kind fault_hit(enum fault_point point) {
     }
     if (kind == FAULT_PAUSE) {
         uint64_t seen = releases;
-        while (releases == seen) pthread_cond_wait(&released, &lock);
+        while (releases == seen)
+            pthread_cond_wait(&released, &lock);
         kind = FAULT_NONE;
     }
     pthread_mutex_unlock(&lock);
     if (kind == FAULT_CRASH) {
         kill(getpid(), SIGKILL);
-        for (;;) pause();
+        for (;;)
+            pause();
     }
     return kind;
 }

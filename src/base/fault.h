@@ -18,21 +18,21 @@ enum fault_point {
     FAULT_KEY_PROVIDER,
     FAULT_CLOCK,
     FAULT_RANDOM,
-    FAULT_AFTER_APPEND,  /* round 2: record appended, not yet synced */
-    FAULT_AFTER_SYNC,    /* round 2: record durable, share not yet computed */
-    FAULT_AFTER_SHARE,   /* round 2: share computed, not yet returned */
+    FAULT_AFTER_APPEND, /* round 2: record appended, not yet synced */
+    FAULT_AFTER_SYNC,   /* round 2: record durable, share not yet computed */
+    FAULT_AFTER_SHARE,  /* round 2: share computed, not yet returned */
     FAULT_POINT_COUNT
 };
 
 enum fault_kind {
     FAULT_NONE,
-    FAULT_ERROR,       /* the call fails */
-    FAULT_NO_SPACE,    /* the call fails with ENOSPC */
-    FAULT_SHORT,       /* a write stores a part and reports it */
-    FAULT_TORN,        /* a write stores a part and fails */
-    FAULT_CRASH,       /* the process dies by SIGKILL here */
-    FAULT_PAUSE,       /* the thread waits here until fault_release */
-    FAULT_SYNC_LIES    /* the sync reports success and does nothing */
+    FAULT_ERROR,    /* the call fails */
+    FAULT_NO_SPACE, /* the call fails with ENOSPC */
+    FAULT_SHORT,    /* a write stores a part and reports it */
+    FAULT_TORN,     /* a write stores a part and fails */
+    FAULT_CRASH,    /* the process dies by SIGKILL here */
+    FAULT_PAUSE,    /* the thread waits here until fault_release */
+    FAULT_SYNC_LIES /* the sync reports success and does nothing */
 };
 
 #ifdef SIGNER_TEST

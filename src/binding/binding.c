@@ -78,8 +78,8 @@ bool binding_failure(lua_State *L, int index, struct failure *out) {
 }
 
 void binding_open_all(lua_State *L) {
-#define BINDING(module)                                        \
-    luaL_requiref(L, "signer." #module, luaopen_binding_##module, 0); \
+#define BINDING(module)                                                                                                \
+    luaL_requiref(L, "signer." #module, luaopen_binding_##module, 0);                                                  \
     lua_setfield(L, -2, #module);
 #include "gen/bindings.inc"
 #undef BINDING
