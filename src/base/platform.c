@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -152,6 +153,18 @@ static int system_flock(void *context, int descriptor, int operation) {
     return flock(descriptor, operation);
 }
 
+static int system_real_path(void *context, const char *path, char *out, size_t size) {
+    (void)context;
+    char *real = realpath(path, NULL);
+    if (!real) return -1;
+    size_t len = strlen(real);
+    if (len < size) memcpy(out, real, len + 1);
+    free(real);
+    if (len < size) return 0;
+    errno = ENAMETOOLONG;
+    return -1;
+}
+
 static int system_list(void *context, int directory, int (*each)(void *argument, const char *name), void *argument) {
     (void)context;
     int copy = raise_descriptor(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -192,6 +205,7 @@ static const struct platform system_platform = {
             .unlink_at = system_unlink_at,
             .mkdir_at = system_mkdir_at,
             .flock = system_flock,
+            .real_path = system_real_path,
             .list = system_list,
         },
 };

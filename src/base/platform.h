@@ -26,6 +26,8 @@ struct file_calls {
     int (*unlink_at)(void *context, int directory, const char *name, int flags);
     int (*mkdir_at)(void *context, int directory, const char *name, mode_t mode);
     int (*flock)(void *context, int descriptor, int operation);
+    /* realpath(3) into `out`. */
+    int (*real_path)(void *context, const char *path, char *out, size_t size);
     /* Names in a directory, `.` and `..` left out; `each` returns 0 to go on. */
     int (*list)(void *context, int directory, int (*each)(void *argument, const char *name), void *argument);
 };
