@@ -26,7 +26,8 @@ enum record_type { RECORD_OPEN = 1, RECORD_CHANGE = 2, RECORD_NOTE = 3, RECORD_C
 /* Who may use the room kept for protection (sealed-store 35.7). */
 enum record_class { RECORD_ORDINARY, RECORD_RESERVED };
 
-/* How the owner of the state reads bodies. `state` is whatever state_new made. */
+/* How the owner of the state reads bodies. `state` is whatever state_new made. Snapshots are built
+ * beside running calls on a state of their own, so all but the live state must bear threads. */
 struct store_sink {
     void *context;
     void *(*state_new)(void *context);
@@ -48,11 +49,16 @@ struct store_sink {
                                   enum signer_error (*emit)(void *argument, uint8_t op, const uint8_t *payload, size_t len),
                                   void *argument);
     /* A carried body (35.7) now has this chain value and seq instead of the ones given at append.
-     * Called in the order of the bodies, perhaps outside the engine mutex: the state locks what it changes. */
+     * Called in the order of the bodies, between lock and unlock below. */
     void (*rechained)(void *context, void *state, enum record_type type, uint64_t old_seq, uint64_t seq,
                       const uint8_t chain[32]);
-    /* Seq up to which files must vanish after a PURGE; 0 none. */
+    /* Seq up to which files must vanish after a PURGE; 0 none. Asked once, at open. */
     uint64_t (*purge_seq)(void *context, void *state);
+    /* Guards the live state while `rechained` runs, which happens inside store_wait and
+     * store_make_ready, with no lock of the store held. NULL: no guard. */
+    void (*lock)(void *lock_context);
+    void (*unlock)(void *lock_context);
+    void *lock_context;
 };
 
 struct store_options {
@@ -61,10 +67,11 @@ struct store_options {
     struct key_provider key_provider;
     const char *state_path;
     struct store_sink sink;
-    const char *writer; /* "tbtc-signer/<version>" */
+    const char *writer;        /* "tbtc-signer/<version>" */
+    const uint8_t *master_key; /* 32 bytes instead of the provider (offline tools, specs); else NULL */
     bool reset_corrupt; /* quarantine_and_reset (D-086); never with production */
-    uint32_t corrupt_backup_limit;
-    uint64_t audit_bytes_max;
+    uint32_t corrupt_backup_limit; /* 0: keep all */
+    uint64_t audit_bytes_max;      /* all audit files together; 0: none are kept */
 };
 
 /* Opens or creates (35.9, 35.10). On success `*state` is the replayed state, owned by the caller. */
