@@ -1,0 +1,140 @@
+--- `tbtc-signer doctor`: is this machine fit to run a signer? One line a check, and what to do when bad.
+local uv = require("luv")
+local signer = require("tbtc_signer")
+local engines = require("tbtc_signer.cli.engines")
+local hints = require("tbtc_signer.cli.hints")
+local output = require("tbtc_signer.cli.output")
+
+local doctor = {}
+
+local SEAT_BYTES_LOCKED = 4 * 1024 * 1024 -- guarded memory that 1024 live seats need
+local FREE_BYTES_LOW = 64 * 1024 * 1024
+
+function doctor.describe(parser, common)
+    local command = common(parser:command("doctor", "Check libraries, locked memory, clock, store, key provider and policy."))
+    command:epilog([[
+Looks with the settings of the environment (TBTC_SIGNER_*). Changes nothing, unless --open is given:
+  TBTC_SIGNER_STATE_PATH=/var/lib/signer/state tbtc-signer doctor
+Exit 0: fit; 1: a check is bad.]])
+    command:flag("--open", "Also open the store, as a node would at its start.")
+end
+
+local function good(name, text) return { name = name, state = "ok", text = text } end
+local function warn(name, text, hint) return { name = name, state = "warn", text = text, hint = hint } end
+local function bad(name, text, hint) return { name = name, state = "bad", text = text, hint = hint } end
+
+local checks = {}
+
+function checks.libraries()
+    local libraries = signer.machine.libraries()
+    return good("libraries", ("%s, libsodium %s, libsecp256k1 from %s"):format(libraries.lua, libraries.sodium,
+        libraries.secp256k1_object:match("[^/]*$")))
+end
+
+function checks.locked_memory()
+    local limit = signer.machine.locked_memory()
+    local size = limit.soft and ("%d KiB"):format(limit.soft // 1024) or "unlimited"
+    if not signer.machine.can_lock(65536) then
+        return bad("locked memory", "memory cannot be locked (limit " .. size .. ")", hints.of({ reason_code = "memory_lock_unavailable" }))
+    end
+    if limit.soft and limit.soft < SEAT_BYTES_LOCKED and not limit.exempt then
+        return warn("locked memory", "works, limit " .. size, "raise it to 4096 KiB or more for many live seats (ulimit -l)")
+    end
+    return good("locked memory", "works, limit " .. size .. (limit.exempt and " (does not bind root)" or ""))
+end
+
+function checks.clock()
+    local clock = signer.machine.clock()
+    if not clock.wall_ms or not clock.monotonic_ms then
+        return bad("clock", "a clock cannot be read, or stands before 1970", "set the system clock")
+    end
+    local now = os.date("!%Y-%m-%d %H:%M:%SZ", clock.wall_ms // 1000)
+    if clock.wall_ms // 1000 < 1767225600 then -- 2026-01-01
+        return warn("clock", now .. " lies before this version was made", "set the system clock; time windows and attestations depend on it")
+    end
+    return good("clock", now)
+end
+
+function checks.profile()
+    local profile = os.getenv("TBTC_SIGNER_PROFILE")
+    if profile == "development" then
+        return warn("profile", "development", "rehearsals only: production rules are off")
+    end
+    return good("profile", "production" .. (profile == nil and " (nothing set)" or ""))
+end
+
+local function free_bytes(path)
+    local folder = path:match("^(.*)/[^/]*$") or "."
+    local info = uv.fs_statfs(folder ~= "" and folder or "/")
+    return info and info.bavail * info.bsize
+end
+
+local function unsafe_mode(path, allowed)
+    local info = uv.fs_lstat(path)
+    if info and info.mode & 511 & ~allowed ~= 0 then return ("%s has mode %04o"):format(path, info.mode & 511) end
+end
+
+function checks.store()
+    local path = os.getenv("TBTC_SIGNER_STATE_PATH")
+    if not path or path:match("^%s*$") then
+        return warn("store", "TBTC_SIGNER_STATE_PATH is not set", "production needs it; a node sets it to DIR/state")
+    end
+    local folder = uv.fs_stat(path:match("^(.*)/[^/]*$") or ".")
+    if not folder then return bad("store", "the folder of " .. path .. " is missing", "create it with mode 0700") end
+    local unsafe = unsafe_mode(path .. ".store", 448) or unsafe_mode(path .. ".lock", 384) or unsafe_mode(path .. ".mark", 384)
+    if unsafe then return bad("store", unsafe, hints.of({ reason_code = "state_path_unsafe" })) end
+    local free = free_bytes(path)
+    if free and free < FREE_BYTES_LOW then
+        return bad("store", ("only %d MiB free"):format(free // 1048576), hints.of({ reason_code = "state_no_space" }))
+    end
+    if not uv.fs_stat(path .. ".store") then return good("store", "none yet at " .. path .. ".store; made at first use") end
+    return good("store", "at " .. path .. ".store")
+end
+
+function checks.key_provider()
+    local kind = os.getenv("TBTC_SIGNER_STATE_KEY_PROVIDER") or "env"
+    local engine = engines.new({})
+    local ok, problem = pcall(function() return engine:check_key_provider() end)
+    engine:close(true)
+    if ok then return good("key provider", kind .. " gives a key") end
+    local detail = type(problem) == "table" and problem.detail or tostring(problem)
+    return bad("key provider", kind .. ": " .. detail, hints.of({ reason_code = "state_key_unavailable" }))
+end
+
+function checks.policy()
+    local folder = os.getenv("TBTC_SIGNER_POLICY_DIRECTORY")
+    if not folder then return good("policy", "embedded defaults, which refuse nothing beyond the floor") end
+    local info = uv.fs_stat(folder)
+    if not info or info.type ~= "directory" then
+        return bad("policy", folder .. " is no readable folder", "every signing is refused until it is; set the right path or unset the knob")
+    end
+    return good("policy", folder)
+end
+
+function checks.open()
+    local engine = engines.new({})
+    local reply, problem = engine:call("interactive_session_abort", { session_id = "doctor" })
+    engine:close(false)
+    if reply then return good("opening", "the store opens") end
+    return bad("opening", problem.message, hints.of(problem))
+end
+
+function doctor.run(options)
+    local names = { "libraries", "locked_memory", "clock", "profile", "store", "key_provider", "policy" }
+    if options.open then names[#names + 1] = "open" end
+    local results, status = {}, 0
+    for index, name in ipairs(names) do
+        local ok, result = pcall(checks[name])
+        results[index] = ok and result or bad(name, tostring(result), "this check itself failed; please report it")
+        if results[index].state == "bad" then status = 1 end
+    end
+    local marks = { ok = output.paint("green", "ok  "), warn = output.paint("yellow", "warn"), bad = output.paint("red", "BAD ") }
+    for _, result in ipairs(results) do
+        output.line("%s  %-14s %s", marks[result.state], result.name, result.text)
+        if result.hint then output.line("      %-14s what to do: %s", "", result.hint) end
+    end
+    output.document({ fit = status == 0, checks = results })
+    return status
+end
+
+return doctor

@@ -1,0 +1,38 @@
+--- Engines as commands make them: the process environment with a few settings changed.
+local uv = require("luv")
+local signer = require("tbtc_signer")
+
+local engines = {}
+
+--- The environment of this process with changes; false removes a variable.
+--- @param changes table name -> text or false
+--- @return table name -> text
+function engines.environment(changes)
+    local environment = {}
+    for name, value in pairs(uv.os_environ()) do environment[name] = value end
+    for name, value in pairs(changes) do environment[name] = value or nil end
+    return environment
+end
+
+--- The same as a list of "NAME=value", for a child process.
+function engines.environment_list(changes)
+    local list = {}
+    for name, value in pairs(engines.environment(changes)) do list[#list + 1] = name .. "=" .. value end
+    return list
+end
+
+--- @param changes table
+--- @return table engine
+function engines.new(changes)
+    return signer.engine({ environment = engines.environment(changes) })
+end
+
+--- The crypto that rosters, views and ceremonies need.
+engines.crypto = {
+    sha256 = function(bytes) return signer.curve.sha256(bytes) end,
+    verify = function(key_hex, digest, signature)
+        return #signature == 64 and signer.node_keys.verify(key_hex, digest, signature)
+    end,
+}
+
+return engines

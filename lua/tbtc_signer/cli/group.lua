@@ -1,0 +1,50 @@
+--- What dkg, sign and tx share: a roster, connections, and a task to run in.
+local engines = require("tbtc_signer.cli.engines")
+local hints = require("tbtc_signer.cli.hints")
+local nodes = require("tbtc_signer.cli.nodes")
+local output = require("tbtc_signer.cli.output")
+local roster = require("tbtc_signer.node.roster")
+local tasks = require("tbtc_signer.transport.tasks")
+
+local group = {}
+
+--- Reads the roster, connects, and runs `body(nodes, connected, failed)`; its result is the exit status.
+--- @param path string roster file
+--- @param body function
+--- @return integer status
+function group.with(path, body)
+    local members, problem = roster.read(path, engines.crypto.sha256)
+    if not members then
+        output.failure(problem, "a roster is {\"schema\": \"tbtc-signer-roster/v1\", \"members\": [...]}; see tbtc-signer node keys --help")
+        return 2
+    end
+    local net = nodes.new(members)
+    local ok, status = tasks.run(function()
+        local connected, failed = net:connect_all(0)
+        return body(net, connected, failed)
+    end)
+    net:close()
+    if not ok then error(status, 0) end
+    return status
+end
+
+--- Lists members that cannot be reached, for a failure's text.
+--- @param failed table {{member, problem}}
+--- @return string
+function group.names(failed)
+    local names = {}
+    for index, entry in ipairs(failed) do names[index] = tostring(entry.member) end
+    return table.concat(names, ", ")
+end
+
+--- Tells a failure and gives the exit status: 1 where a rule said no, 2 otherwise.
+--- @param problem table {code, message, member?}
+--- @return integer
+function group.fail(problem)
+    output.failure(problem, hints.of(problem))
+    local refused = { signing_policy_rejected = true, quarantine_policy_rejected = true, lifecycle_policy_rejected = true,
+        admission_policy_rejected = true, provenance_gate_rejected = true, dkg_views_differ = true }
+    return refused[problem.code] and 1 or 2
+end
+
+return group

@@ -1,0 +1,45 @@
+--- What to do about a failure, by reason code and code: one table, so that every command says the same.
+local hints = {}
+
+local BY_REASON = {
+    state_locked = "another process uses this store; stop it first, or give this one its own state path",
+    state_path_unsafe = "set owner and modes back: directory 0700, files 0600, no links; the line on stderr names the file",
+    state_key_unavailable = "check the key provider: run its command by hand, it must print 64 hex characters and exit 0",
+    state_key_mismatch = "the key provider gives another key than the store was sealed with; restore the right one",
+    state_corrupt = "do not delete anything; restore the whole of state path, .lock, .mark and .store from one backup",
+    state_rollback_detected = "the store is older than its marks; put back the newest copy of all its files together",
+    state_no_space = "make room on the file system of the state path; nothing was lost",
+    state_version_unsupported = "the file at the state path has a format that this version does not read; move it away only if it is not yours",
+    memory_lock_unavailable = "raise the limit on locked memory (ulimit -l, or LimitMEMLOCK= in the unit)",
+    capacity_exceeded = "raise the knob that the message names, or abort sessions that are no longer needed",
+    operator_policy_refused = "the operator's policy said no; its reason stands in the message",
+    operator_policy_failed = "the policy script failed; run it by hand on the same input and mend it",
+    rate_limit_per_minute_exceeded = "wait a minute, or raise policy_rate_limit_per_minute",
+    heartbeat_rate_limit_per_minute_exceeded = "wait a minute, or raise policy_heartbeat_rate_limit_per_minute",
+    script_class_not_allowlisted = "pay to an allowed kind of script, or add the class to policy_allowed_script_classes",
+    single_output_value_exceeds_policy_limit = "split the payment, or raise policy_max_output_value_sats",
+    total_output_value_exceeds_policy_limit = "pay less at once, or raise policy_max_total_output_value_sats",
+    output_count_exceeds_policy_limit = "use fewer outputs, or raise policy_max_output_count",
+    fee_exceeds_policy_limit = "lower the fee: raise an output value, or raise policy_max_fee_sats",
+    fee_rate_exceeds_policy_limit = "lower the fee, or raise policy_max_fee_rate_sat_per_kvb",
+    missing_policy_checked_build_tx = "build the transaction first under the same session id: tbtc-signer tx",
+    signing_message_not_bound_to_policy_checked_build_tx = "sign one of the sighashes that the built transaction has",
+    emergency_rekey_required = "this wallet is closed by an emergency rekey; make a new key",
+}
+
+local BY_CODE = {
+    node_unreachable = "start the node (tbtc-signer node run …) and look at its log",
+    too_few_members = "start more of the listed nodes, then run the same command again",
+    consumed_nonce_replay = "this attempt is spent for good; sign with a new attempt number",
+    dkg_not_ready = "run the key generation first: tbtc-signer dkg",
+    dkg_views_differ = "no key was made; look into the named party, then start again with a new run id",
+    provenance_gate_rejected = "set the attestation settings, or use the development profile for rehearsals",
+}
+
+--- @param problem table {code, reason_code?}
+--- @return string|nil
+function hints.of(problem)
+    return problem.hint or BY_REASON[problem.reason_code or ""] or BY_CODE[problem.code or ""]
+end
+
+return hints

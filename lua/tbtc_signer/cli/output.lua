@@ -1,0 +1,75 @@
+--- How commands speak: plain lines for people, one JSON document with --json, progress on stderr.
+local json = require("tbtc_signer.json")
+
+local output = { as_json = false, quiet = false }
+
+local COLORS = { green = "32", red = "31", yellow = "33", bold = "1", faint = "2" }
+
+local function is_terminal()
+    local uv = require("luv")
+    return uv.guess_handle(1) == "tty" and not os.getenv("NO_COLOR")
+end
+
+--- @param name string green, red, yellow, bold or faint
+--- @param text string
+--- @return string
+function output.paint(name, text)
+    if output.colored == nil then output.colored = is_terminal() end
+    if not output.colored or output.as_json then return text end
+    return ("\27[%sm%s\27[0m"):format(COLORS[name], text)
+end
+
+--- A line for a person; silent with --json.
+function output.line(format, ...)
+    if output.as_json then return end
+    io.stdout:write(select("#", ...) > 0 and format:format(...) or format, "\n")
+    io.stdout:flush()
+end
+
+--- Progress of long work, on stderr; silent with --quiet.
+function output.progress(format, ...)
+    if output.quiet then return end
+    io.stderr:write(output.paint("faint", select("#", ...) > 0 and format:format(...) or format), "\n")
+end
+
+--- The result as one JSON document; silent without --json.
+function output.document(value)
+    if output.as_json then io.stdout:write(json.encode(value), "\n") end
+end
+
+--- An error: `tbtc-signer: what happened`, then what to do.
+--- @param problem table|string {code, message, reason_code?, member?, hint?}
+--- @param hint string|nil
+function output.failure(problem, hint)
+    if type(problem) == "string" then problem = { code = "error", message = problem } end
+    hint = hint or problem.hint
+    if output.as_json then
+        problem.hint = hint
+        io.stdout:write(json.encode({ error = problem }), "\n")
+        return
+    end
+    local who = problem.member and ("member %d: "):format(problem.member) or ""
+    io.stderr:write(output.paint("red", "tbtc-signer: "), who, problem.message or "failed")
+    if problem.code then io.stderr:write(" [", problem.reason_code or problem.code, "]") end
+    io.stderr:write("\n")
+    if hint then io.stderr:write("  what to do: ", hint, "\n") end
+end
+
+--- Rows in aligned columns.
+--- @param rows table list of lists of text
+function output.table(rows)
+    if output.as_json then return end
+    local widths = {}
+    for _, row in ipairs(rows) do
+        for column, cell in ipairs(row) do widths[column] = math.max(widths[column] or 0, utf8.len(cell) or #cell) end
+    end
+    for _, row in ipairs(rows) do
+        local cells = {}
+        for column, cell in ipairs(row) do
+            cells[column] = cell .. (" "):rep(widths[column] - (utf8.len(cell) or #cell))
+        end
+        output.line("%s", (table.concat(cells, "  "):gsub("%s+$", "")))
+    end
+end
+
+return output

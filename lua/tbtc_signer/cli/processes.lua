@@ -1,0 +1,73 @@
+--- Child processes of a command: started with an environment of their own, ended for certain, also on
+--- Ctrl-C and when the command dies of a fault.
+local uv = require("luv")
+
+local processes = { running = {} }
+
+--- @param options table {program, args, environment (list of "NAME=value"), log (path), on_exit}
+--- @return table|nil child {pid, kill}, string|nil problem
+function processes.start(options)
+    local log = assert(uv.fs_open(options.log, "a", 384))
+    local child = { exited = false }
+    local handle, pid
+    handle, pid = uv.spawn(options.program, {
+        args = options.args,
+        env = options.environment,
+        stdio = { nil, log, log },
+    }, function(code, signal)
+        child.exited = true
+        processes.running[child] = nil
+        handle:close()
+        if options.on_exit then options.on_exit(code, signal) end
+    end)
+    uv.fs_close(log)
+    if not handle then return nil, tostring(pid) end
+    child.pid = pid
+    child.kill = function(signal) if not child.exited then handle:kill(signal) end end
+    processes.running[child] = true
+    return child
+end
+
+--- Ends all children: politely, then for certain after a second.
+function processes.stop_all()
+    for child in pairs(processes.running) do child.kill("sigterm") end
+    local deadline = uv.hrtime() + 1000000000
+    while next(processes.running) and uv.hrtime() < deadline do
+        uv.run("nowait")
+        uv.sleep(5)
+    end
+    for child in pairs(processes.running) do child.kill("sigkill") end
+    deadline = uv.hrtime() + 1000000000
+    while next(processes.running) and uv.hrtime() < deadline do
+        uv.run("nowait")
+        uv.sleep(5)
+    end
+end
+
+--- Calls `clean_up` on SIGINT, SIGTERM and SIGHUP, then ends with 128 + the signal's number.
+--- @param clean_up function
+function processes.on_interrupt(clean_up)
+    for name, number in pairs({ sigint = 2, sigterm = 15, sighup = 1 }) do
+        local signal = uv.new_signal()
+        signal:start(name, function()
+            clean_up()
+            os.exit(128 + number)
+        end)
+        signal:unref()
+    end
+end
+
+--- Removes a folder and what is in it.
+--- @param path string
+function processes.remove_tree(path)
+    local scan = uv.fs_scandir(path)
+    while scan do
+        local name, kind = uv.fs_scandir_next(scan)
+        if not name then break end
+        local inner = path .. "/" .. name
+        if kind == "directory" then processes.remove_tree(inner) else uv.fs_unlink(inner) end
+    end
+    uv.fs_rmdir(path)
+end
+
+return processes

@@ -1,0 +1,82 @@
+--- A redemption as a file: outpoints, amounts, outputs. Turned into a request of build_taproot_tx, and,
+--- with signatures, into the transaction that goes to the network.
+local signer = require("tbtc_signer")
+local engines = require("tbtc_signer.cli.engines")
+local json = require("tbtc_signer.json")
+
+local redemption = { SIZE_MAX = 16 * 1024 * 1024 }
+
+local function unhex(text)
+    return (text:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+end
+
+local function hex(bytes)
+    return (bytes:gsub(".", function(char) return ("%02x"):format(char:byte()) end))
+end
+
+--- @param path string|nil nil = the built-in sample
+--- @return table|nil {inputs, outputs}, string|nil problem
+function redemption.read(path)
+    local value, problem
+    if path then
+        value, problem = json.read(path, redemption.SIZE_MAX)
+    else
+        value, problem = json.decode(signer.sample("redemption"))
+    end
+    if not value then return nil, problem end
+    if type(value) ~= "table" or type(value.inputs) ~= "table" or type(value.outputs) ~= "table" or #value.inputs == 0 then
+        return nil, (path or "sample") .. ": needs inputs {txid_hex, vout, value_sats} and outputs {script_pubkey_hex, value_sats}"
+    end
+    return value
+end
+
+--- The script of the wallet's own key-path output: OP_1 and the x-only key.
+--- @param key_group string 66 hex characters
+--- @return string hex
+function redemption.wallet_script(key_group) return "5120" .. key_group:sub(3) end
+
+--- @param description table
+--- @param session_id string
+--- @param key_group string|nil whose script fills inputs without one
+--- @return table request of build_taproot_tx
+function redemption.request(description, session_id, key_group)
+    local inputs = {}
+    for index, input in ipairs(description.inputs) do
+        inputs[index] = {
+            txid_hex = input.txid_hex, vout = input.vout, value_sats = input.value_sats,
+            script_pubkey_hex = input.script_pubkey_hex or (key_group and redemption.wallet_script(key_group)),
+        }
+    end
+    local outputs = {}
+    for index, item in ipairs(description.outputs) do
+        outputs[index] = { script_pubkey_hex = item.script_pubkey_hex, value_sats = item.value_sats }
+    end
+    return { session_id = session_id, inputs = inputs, outputs = outputs }
+end
+
+function redemption.txid(tx_hex) return signer.bitcoin.txid(unhex(tx_hex)) end
+
+--- @param tx_hex string without witness
+--- @param signatures string[] hex, one an input
+--- @return string hex with witnesses
+function redemption.signed(tx_hex, signatures)
+    local raw = {}
+    for index, signature in ipairs(signatures) do raw[index] = unhex(signature) end
+    return hex(signer.bitcoin.add_signatures(unhex(tx_hex), raw))
+end
+
+--- Raises unless the signature holds under the wallet's output key.
+function redemption.check_signature(key_group, message_hex, signature_hex)
+    if not signer.curve.schnorr_verify(unhex(signature_hex), unhex(message_hex), unhex(key_group:sub(3))) then
+        error({ code = "invalid_signature", message = "a signature does not verify under the wallet's key" }, 0)
+    end
+end
+
+--- @param preimage_hex string
+--- @return string hex of SHA-256(SHA-256(preimage))
+function redemption.heartbeat_digest(preimage_hex)
+    local sha256 = engines.crypto.sha256
+    return hex(sha256(sha256(unhex(preimage_hex))))
+end
+
+return redemption

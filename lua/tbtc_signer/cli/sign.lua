@@ -1,0 +1,72 @@
+--- `tbtc-signer sign`: one message, signed by the nodes of a roster.
+local group = require("tbtc_signer.cli.group")
+local output = require("tbtc_signer.cli.output")
+local signing = require("tbtc_signer.coordinator.signing")
+
+local sign = {}
+
+function sign.describe(parser, common)
+    local command = common(parser:command("sign", "Sign one message with the nodes of a roster."))
+    command:epilog([[
+Examples:
+  tbtc-signer sign --roster roster.json --key-group 02… --threshold 3 --session s1 --heartbeat ffffffffffffffff0000000000000001
+  tbtc-signer sign --roster roster.json --key-group 02… --threshold 3 --session redeem-1 --message <sighash>
+Where the firewall is on, a message must be a sighash of the transaction built under the same session (tbtc-signer tx).]])
+    command:option("--roster", "The roster file."):count(1)
+    command:option("--key-group", "The wallet: 66 hex characters."):count(1)
+    command:option("--threshold", "Threshold of the wallet."):convert(math.tointeger):count(1)
+    command:option("--session", "Session id."):count(1)
+    command:mutex(
+        command:option("--message", "The bytes to sign, hex."),
+        command:option("--heartbeat", "A heartbeat preimage: 32 hex characters, the first 16 are f.")
+    )
+    command:option("--root", "Taproot merkle root, 64 hex characters.")
+    command:option("--members", "Only these members, for example 1,3,4.")
+end
+
+local function chosen_members(options, connected)
+    if not options.members then return connected end
+    local wanted, members = {}, {}
+    for number in options.members:gmatch("%d+") do wanted[tonumber(number)] = true end
+    for _, member in ipairs(connected) do if wanted[member] then members[#members + 1] = member end end
+    return members
+end
+
+local function message_of(options)
+    if options.message then return options.message end
+    local crypto = require("tbtc_signer.cli.engines").crypto
+    local preimage = (options.heartbeat:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+    local digest = crypto.sha256(crypto.sha256(preimage))
+    return (digest:gsub(".", function(char) return ("%02x"):format(char:byte()) end)),
+        { type = "heartbeat", message_hex = options.heartbeat }
+end
+
+function sign.run(options)
+    if not options.message and not options.heartbeat then
+        output.failure("give --message or --heartbeat")
+        return 2
+    end
+    return group.with(options.roster, function(nodes, connected, failed)
+        local members = chosen_members(options, connected)
+        if #members < options.threshold then
+            local away = #failed > 0 and ("; not reachable: members " .. group.names(failed)) or ""
+            return group.fail({ code = "too_few_members",
+                message = ("%d members must sign and %d can be asked%s"):format(options.threshold, #members, away) })
+        end
+        local message, intent = message_of(options)
+        local signature, outcome = signing.sign({
+            nodes = nodes, session_id = options.session, key_group = options.key_group, threshold = options.threshold,
+            message_hex = message, root_hex = options.root, intent = intent, members = members,
+            on_failure = function(number, lost)
+                output.progress("attempt %d failed in %s: member %s", number, lost.phase, group.names(lost.failed))
+            end,
+        })
+        if not signature then return group.fail(outcome) end
+        output.line("signature  %s", signature)
+        output.line("signers    %s (attempt %d)", table.concat(outcome.signers, ", "), outcome.number)
+        output.document({ signature_hex = signature, signers = outcome.signers, attempt_number = outcome.number, message_hex = message })
+        return 0
+    end)
+end
+
+return sign

@@ -1,0 +1,121 @@
+--- Request and answer over a local socket (mode 0600). A server answers {id, ok, result | error};
+--- before its answer it may send notices {id, notice}. A client call is a task (transport/tasks).
+local uv = require("luv")
+local frames = require("tbtc_signer.transport.frames")
+local tasks = require("tbtc_signer.transport.tasks")
+
+local socket = {}
+
+-- -- server ----------------------------------------------------------------------------------------
+
+local function answer(stream, message)
+    if not stream:is_closing() then stream:write(frames.pack(message)) end
+end
+
+local function serve_connection(stream, handle)
+    local feed = frames.reader(function(request)
+        local reply = {
+            notice = function(notice) answer(stream, { id = request.id, notice = notice }) end,
+            result = function(result) answer(stream, { id = request.id, ok = true, result = result }) end,
+            error = function(problem) answer(stream, { id = request.id, ok = false, error = problem }) end,
+        }
+        handle(request, reply)
+    end)
+    stream:read_start(function(problem, bytes)
+        if problem or not bytes or not feed(bytes) then
+            if not stream:is_closing() then stream:close() end
+        end
+    end)
+end
+
+--- Listens at `path`, which must not exist or be a socket that nobody serves.
+--- @param path string at most 100 bytes (the limit of local sockets)
+--- @param handle function(request, reply)
+--- @return userdata|nil server, string|nil problem
+function socket.listen(path, handle)
+    if #path > 100 then return nil, "socket path longer than 100 bytes: " .. path end
+    local old = uv.fs_lstat(path)
+    if old and old.type ~= "socket" then return nil, path .. " exists and is no socket" end
+    if old then uv.fs_unlink(path) end
+    local server = uv.new_pipe(false)
+    local ok, problem = server:bind(path)
+    if not ok then return nil, problem end
+    uv.fs_chmod(path, 384) -- 0600
+    ok, problem = server:listen(128, function(failed)
+        if failed then return end
+        local stream = uv.new_pipe(false)
+        server:accept(stream)
+        serve_connection(stream, handle)
+    end)
+    if not ok then return nil, problem end
+    return server
+end
+
+-- -- client ----------------------------------------------------------------------------------------
+
+local Client = {}
+Client.__index = Client
+Client.__name = "socket.client"
+
+local function lost(client, problem)
+    local waiting = client.waiting
+    client.waiting = {}
+    client.broken = problem
+    if not client.stream:is_closing() then client.stream:close() end
+    for _, call in pairs(waiting) do
+        call.resume(nil, { code = "node_unreachable", message = problem })
+    end
+end
+
+local function receive(client, message)
+    local call = client.waiting[message.id]
+    if not call then return end
+    if message.notice then
+        if call.on_notice then call.on_notice(message.notice) end
+        return
+    end
+    client.waiting[message.id] = nil
+    if message.ok then call.resume(message.result) else call.resume(nil, message.error) end
+end
+
+--- Connects; inside a task.
+--- @param path string
+--- @return table|nil client, table|nil error {code, message}
+function socket.connect(path)
+    local stream = uv.new_pipe(false)
+    local problem = tasks.await(function(resume) stream:connect(path, resume) end)
+    if problem then
+        stream:close()
+        return nil, { code = "node_unreachable", message = path .. ": " .. problem }
+    end
+    local client = setmetatable({ stream = stream, waiting = {}, next_id = 1, path = path }, Client)
+    local feed = frames.reader(function(message) receive(client, message) end)
+    stream:read_start(function(failed, bytes)
+        if failed or not bytes then return lost(client, path .. ": " .. (failed or "connection closed")) end
+        local ok, why = feed(bytes)
+        if not ok then lost(client, path .. ": " .. why) end
+    end)
+    return client
+end
+
+--- Calls a method and waits for its answer.
+--- @param method string
+--- @param params table
+--- @param on_notice function|nil
+--- @return any|nil result, table|nil error {code, message, reason_code?}
+function Client:call(method, params, on_notice)
+    if self.broken then return nil, { code = "node_unreachable", message = self.broken } end
+    local id = self.next_id
+    self.next_id = id + 1
+    return tasks.await(function(resume)
+        self.waiting[id] = { resume = resume, on_notice = on_notice }
+        self.stream:write(frames.pack({ id = id, method = method, params = params }))
+    end)
+end
+
+function Client:close()
+    if not self.stream:is_closing() then self.stream:close() end
+    self.broken = self.broken or "closed"
+end
+
+return socket
