@@ -1,6 +1,8 @@
 /* Settings of one engine: either the installed init configuration, or the process environment read
- * at each use (policy-and-lifecycle 2). One table of knobs (session/knobs.def) gives JSON member,
- * variable, type, default, range and family; the same text parser serves both sources. */
+ * at each use, never both (policy-and-lifecycle 2). One table of knobs (session/knobs.def) gives
+ * JSON member, variable, type, default, range and family; one text parser serves both sources, so
+ * that a value means the same wherever it comes from. There are no silent defaults and no clamps
+ * (D-021): a bad text is ERR_CONFIGURATION, or its family's error (settings_family_error). */
 #ifndef SIGNER_SESSION_SETTINGS_H
 #define SIGNER_SESSION_SETTINGS_H
 
@@ -9,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 enum knob {
@@ -18,7 +21,55 @@ enum knob {
     KNOB_COUNT
 };
 
+enum knob_type {
+    KNOB_TYPE_TEXT,
+    KNOB_TYPE_WORD,
+    KNOB_TYPE_FLAG,
+    KNOB_TYPE_COUNT,
+    KNOB_TYPE_HOUR,
+    KNOB_TYPE_IDENTIFIERS,
+    KNOB_TYPE_CLASSES,
+    KNOB_TYPE_BYTES32,
+    KNOB_TYPE_SEQUENCE
+};
+
+enum knob_family {
+    KNOB_FAMILY_GENERAL,
+    KNOB_FAMILY_STATE,
+    KNOB_FAMILY_KEY,
+    KNOB_FAMILY_PROVENANCE,
+    KNOB_FAMILY_ADMISSION,
+    KNOB_FAMILY_FIREWALL,
+    KNOB_FAMILY_HEARTBEAT,
+    KNOB_FAMILY_QUARANTINE,
+    KNOB_FAMILY_WITNESS,
+    KNOB_FAMILY_ANCHOR
+};
+
+struct knob_info {
+    const char *member;   /* "max_sessions" */
+    const char *variable; /* "TBTC_SIGNER_MAX_SESSIONS" */
+    enum knob_type type;
+    enum knob_family family;
+    const char *fallback; /* NULL: none */
+    uint64_t low, high;
+};
+
+const struct knob_info *knob_info(enum knob knob);
+/* Words of a WORD knob in the order of their index, ending with NULL. */
+const char *const *knob_words(enum knob knob);
+
+/* Text forms, after trimming ASCII blanks. */
+bool knob_parse_u64(const char *text, uint64_t *out);       /* decimal digits only */
+bool knob_parse_flag(const char *text, bool *out);          /* D-131 */
+bool knob_parse_bytes32(const char *text, uint8_t out[32]); /* 0x + 64 lower-case hex, not trimmed */
+char *knob_trim(char *text);                                /* in place */
+bool knob_is_blank(const char *text);
+
 enum profile { PROFILE_PRODUCTION, PROFILE_DEVELOPMENT };
+
+/* The operator's scripts that the engine asks (policy-and-lifecycle 14.4). */
+enum policy_hook { POLICY_HOOK_FIREWALL, POLICY_HOOK_DKG_ADMISSION, POLICY_HOOK_QUARANTINE, POLICY_HOOK_COUNT };
 
 struct settings {
     pthread_rwlock_t lock;
@@ -28,19 +79,89 @@ struct settings {
     /* Environment source; getenv unless a test or a module engine gives its own. */
     const char *(*environment)(void *context, const char *name);
     void *environment_context;
+    bool warned_environment; /* each warning once (CFG-3, PRF-3) */
+    bool warned_profile;
+    bool warned_start;
+    /* SHA-256 of each script in force, as its loader last published it: a verdict of another
+     * script is asked again (D-135). */
+    uint8_t policy_sha256[POLICY_HOOK_COUNT][32];
 };
 
 void settings_init(struct settings *settings);
 void settings_free(struct settings *settings);
+
 enum profile settings_profile(struct settings *settings);
 bool settings_is_production(struct settings *settings);
-/* Copies the text of a knob (installed or environment); false when unset. */
+
+/* Copies the text of a knob (installed or environment), NULL when it is unset; freed by the caller.
+ * ERR_OUT_OF_MEMORY. */
+enum signer_error settings_copy(struct settings *settings, enum knob knob, char **out, struct failure *why);
+/* The same; false when unset (or memory ran out: never for a knob whose absence permits more). */
 bool settings_text(struct settings *settings, enum knob knob, char **copy);
-/* Parsed values with default and range; a bad text is ERR_CONFIGURATION (or the family's error). */
+/* Parsed values with default and range. A knob without default must be read with its _optional form. */
 enum signer_error settings_u64(struct settings *settings, enum knob knob, uint64_t *out, struct failure *why);
+enum signer_error settings_optional_u64(struct settings *settings, enum knob knob, uint64_t *out, bool *set,
+                                        struct failure *why);
 enum signer_error settings_flag(struct settings *settings, enum knob knob, bool *out, struct failure *why);
-/* A list of participant identifiers, ascending, freed by the caller; *set false when unset. */
+/* A WORD knob as the index of its word in the order of settings.c; *out = -1 when unset without default. */
+enum signer_error settings_word(struct settings *settings, enum knob knob, int *out, struct failure *why);
+/* A list of participant identifiers, ascending, without duplicates, freed by the caller; *set false
+ * when unset. */
 enum signer_error settings_identifiers(struct settings *settings, enum knob knob, uint16_t **out, size_t *count,
                                        bool *set, struct failure *why);
+/* Script classes as a set of bits (1 << enum script_class). */
+enum signer_error settings_classes(struct settings *settings, enum knob knob, uint32_t *out, struct failure *why);
+
+/* Whether the gates are on: forced in production for the first two (policy-and-lifecycle 1). */
+enum signer_error settings_provenance_enforced(struct settings *settings, bool *out, struct failure *why);
+enum signer_error settings_firewall_enforced(struct settings *settings, bool *out, struct failure *why);
+
+/* Trimmed state path, freed by the caller. ERR_CONFIGURATION: unset in production, or beginning or
+ * ending with a quote character (D-145). Development default: <temp dir>/frost_tbtc_engine_state.json. */
+enum signer_error settings_state_path(struct settings *settings, char **out, struct failure *why);
+
+/* The plan of the key provider, without reading a key: kind, command (freed by the caller, NULL for
+ * env) and time-out. ERR_CONFIGURATION: unknown word, env in production, no command. */
+struct key_plan {
+    bool command_provider;
+    char *command;
+    uint32_t timeout_s;
+};
+enum signer_error settings_key_plan(struct settings *settings, struct key_plan *out, struct failure *why);
+/* Damaged state may be set aside instead of refused: only outside production (D-086). */
+enum signer_error settings_reset_corrupt(struct settings *settings, bool *out, struct failure *why);
+
+/* Warnings of the start (policy-and-lifecycle 12.2, D-147), once an engine: gates that are off, a state
+ * path override, a corruption policy without effect, caps below what a signing over all inputs needs.
+ * `local_seats`: most seats that one wallet has here. */
+void settings_warn_start(struct settings *settings, size_t local_seats);
+
+/* -- init_signer_config ------------------------------------------------------------------------ */
+
+/* A candidate is a settings object of its own (settings_candidate), filled with settings_put, looked
+ * at with settings_validate, and moved into the engine's by settings_publish. */
+void settings_candidate(struct settings *candidate);
+/* Conversion rules 2.2.1 on the text of one member. ERR_VALIDATION names the member. */
+enum signer_error settings_put(struct settings *candidate, enum knob knob, const char *text, size_t len,
+                               struct failure *why);
+enum signer_error settings_put_identifiers(struct settings *candidate, enum knob knob, uint16_t *identifiers,
+                                           size_t count, struct failure *why);
+enum signer_error settings_put_classes(struct settings *candidate, enum knob knob, const struct bytes *names,
+                                       size_t count, struct failure *why);
+uint32_t settings_key_count(struct settings *settings);
+/* Whether a configuration is installed: *same true and SIGNER_OK for the same fingerprint, *same
+ * false for none, ERR_VALIDATION naming the installed one for another. */
+enum signer_error settings_installed(struct settings *settings, const char fingerprint[65], bool *same,
+                                     struct failure *why);
+/* Every knob, in the order of 2.2 step 5 up to the provenance gate, whether its gate is on or not.
+ * Every failure is ERR_VALIDATION naming the member (D-021, D-022). */
+enum signer_error settings_validate(struct settings *candidate, struct failure *why);
+/* Checks again for a concurrent install, then moves the candidate's values. *idempotent as above. */
+enum signer_error settings_publish(struct settings *settings, struct settings *candidate, const char fingerprint[65],
+                                   bool *idempotent, struct failure *why);
+
+/* -- policy scripts ----------------------------------------------------------------------------- */
+void settings_publish_policy(struct settings *settings, enum policy_hook hook, const uint8_t sha256[32]);
+void settings_policy(struct settings *settings, enum policy_hook hook, uint8_t sha256[32]);
 
 #endif

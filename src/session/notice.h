@@ -1,0 +1,18 @@
+/* Lines on stderr for the operator: warnings and policy decisions (policy-and-lifecycle 12). No
+ * secret and, outside development, no path reaches them. */
+#ifndef SIGNER_SESSION_NOTICE_H
+#define SIGNER_SESSION_NOTICE_H
+
+#include <stddef.h>
+
+/* One line, "tbtc-signer: <text>", in one write; failures are ignored. */
+void notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* `policy_decision stage=… session_id=… decision=… reason_code=…`, every value sanitised: what is
+ * not an ASCII letter, digit or one of - _ . : / becomes one `_` a character (12.1). */
+void notice_policy(const char *stage, const char *session_id, size_t session_id_len, const char *decision,
+                   const char *reason_code);
+/* Sanitises in that way into `out` (ends with 0, cut at `room`). */
+void notice_clean(char *out, size_t room, const char *text, size_t len);
+
+#endif
