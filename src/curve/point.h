@@ -45,6 +45,9 @@ struct point_term {
 /* Sum of factor * point over PUBLIC values, variable time. */
 void point_multi_mul(struct point *out, const struct point_term *terms, size_t count);
 
+/* Sum of coefficients[k] * x^k, all PUBLIC; cheap for small x. `count` 0 gives the identity. */
+void point_horner(struct point *out, const struct point *coefficients, size_t count, const struct scalar *x);
+
 /* Verifies a BIP-340 signature over a message of any length under an x-only key. */
 bool schnorr_verify(const uint8_t signature[64], const uint8_t *message, size_t message_len,
                     const uint8_t key_x[XONLY_BYTES]);
