@@ -1,4 +1,4 @@
-/* Bytes: views, growable buffers, big-endian readers and writers, hex. */
+/* Bytes: views, growable buffers, readers and writers of either byte order, hex. */
 #include "base/bytes.h"
 
 #include <sodium.h>
@@ -66,6 +66,24 @@ void buffer_be64(struct buffer *buffer, uint64_t value) {
     buffer_append(buffer, raw, sizeof raw);
 }
 
+void buffer_le16(struct buffer *buffer, uint16_t value) {
+    uint8_t raw[2];
+    store_le16(raw, value);
+    buffer_append(buffer, raw, sizeof raw);
+}
+
+void buffer_le32(struct buffer *buffer, uint32_t value) {
+    uint8_t raw[4];
+    store_le32(raw, value);
+    buffer_append(buffer, raw, sizeof raw);
+}
+
+void buffer_le64(struct buffer *buffer, uint64_t value) {
+    uint8_t raw[8];
+    store_le64(raw, value);
+    buffer_append(buffer, raw, sizeof raw);
+}
+
 void buffer_lp(struct buffer *buffer, const void *data, size_t len) {
     if (len > UINT32_MAX) {
         buffer->failed = true;
@@ -80,7 +98,8 @@ void buffer_text(struct buffer *buffer, const char *text) {
 }
 
 void buffer_hex(struct buffer *buffer, const void *data, size_t len) {
-    if (buffer_reserve(buffer, 2 * len) != SIGNER_OK) return;
+    if (len > SIZE_MAX / 4) buffer->failed = true;
+    if (len == 0 || buffer_reserve(buffer, 2 * len) != SIGNER_OK) return;
     hex_encode((char *)buffer->data + buffer->len, data, len);
     buffer->len += 2 * len;
 }
@@ -110,8 +129,9 @@ void buffer_free(struct buffer *buffer) {
 }
 
 void reader_init(struct reader *reader, const void *data, size_t len) {
-    reader->at = data;
-    reader->end = reader->at + len;
+    static const uint8_t nothing = 0;
+    reader->at = data ? data : &nothing;
+    reader->end = reader->at + (data ? len : 0);
     reader->failed = false;
 }
 
@@ -143,6 +163,21 @@ uint32_t reader_be32(struct reader *reader) {
 uint64_t reader_be64(struct reader *reader) {
     const uint8_t *raw = reader_take(reader, 8);
     return raw ? load_be64(raw) : 0;
+}
+
+uint16_t reader_le16(struct reader *reader) {
+    const uint8_t *raw = reader_take(reader, 2);
+    return raw ? load_le16(raw) : 0;
+}
+
+uint32_t reader_le32(struct reader *reader) {
+    const uint8_t *raw = reader_take(reader, 4);
+    return raw ? load_le32(raw) : 0;
+}
+
+uint64_t reader_le64(struct reader *reader) {
+    const uint8_t *raw = reader_take(reader, 8);
+    return raw ? load_le64(raw) : 0;
 }
 
 struct bytes reader_lp(struct reader *reader) {
@@ -192,6 +227,39 @@ uint64_t load_be64(const uint8_t in[8]) {
     return value;
 }
 
+void store_le16(uint8_t out[2], uint16_t value) {
+    out[0] = (uint8_t)value;
+    out[1] = (uint8_t)(value >> 8);
+}
+
+void store_le32(uint8_t out[4], uint32_t value) {
+    for (int i = 0; i < 4; i++)
+        out[i] = (uint8_t)(value >> (8 * i));
+}
+
+void store_le64(uint8_t out[8], uint64_t value) {
+    for (int i = 0; i < 8; i++)
+        out[i] = (uint8_t)(value >> (8 * i));
+}
+
+uint16_t load_le16(const uint8_t in[2]) {
+    return (uint16_t)(in[0] | (in[1] << 8));
+}
+
+uint32_t load_le32(const uint8_t in[4]) {
+    uint32_t value = 0;
+    for (int i = 3; i >= 0; i--)
+        value = (value << 8) | in[i];
+    return value;
+}
+
+uint64_t load_le64(const uint8_t in[8]) {
+    uint64_t value = 0;
+    for (int i = 7; i >= 0; i--)
+        value = (value << 8) | in[i];
+    return value;
+}
+
 /* Digits by arithmetic, not by table: no index depends on the content. */
 static char hex_digit(unsigned nibble) {
     return (char)(87u + nibble + (((nibble - 10u) >> 8) & ~38u));
@@ -210,7 +278,8 @@ static unsigned hex_value(unsigned char character) {
     unsigned letter = (character & ~32u) - 55u;
     unsigned is_digit = (digit - 10u) >> 8 & 255u;
     unsigned is_letter = ((letter - 10u) ^ (letter - 16u)) >> 8 & 255u;
-    return (is_digit & digit) | (is_letter & letter) | (~(is_digit | is_letter) & 256u);
+    unsigned is_bad = (((is_digit | is_letter) + 1u) & 256u) ^ 256u;
+    return (is_digit & digit) | (is_letter & letter) | is_bad;
 }
 
 bool hex_decode(uint8_t *out, const char *text, size_t text_len) {

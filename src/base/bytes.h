@@ -1,4 +1,4 @@
-/* Bytes: views, growable buffers, big-endian readers and writers, hex.
+/* Bytes: views, growable buffers, readers and writers of either byte order, hex.
  * Nothing here knows what the bytes mean. */
 #ifndef SIGNER_BASE_BYTES_H
 #define SIGNER_BASE_BYTES_H
@@ -34,6 +34,9 @@ void buffer_u8(struct buffer *buffer, uint8_t value);
 void buffer_be16(struct buffer *buffer, uint16_t value);
 void buffer_be32(struct buffer *buffer, uint32_t value);
 void buffer_be64(struct buffer *buffer, uint64_t value);
+void buffer_le16(struct buffer *buffer, uint16_t value);
+void buffer_le32(struct buffer *buffer, uint32_t value);
+void buffer_le64(struct buffer *buffer, uint64_t value);
 /* u32(len) || data: `LP` of the store, `frame` of ROAST. */
 void buffer_lp(struct buffer *buffer, const void *data, size_t len);
 void buffer_text(struct buffer *buffer, const char *text);
@@ -55,6 +58,10 @@ uint8_t reader_u8(struct reader *reader);
 uint16_t reader_be16(struct reader *reader);
 uint32_t reader_be32(struct reader *reader);
 uint64_t reader_be64(struct reader *reader);
+uint16_t reader_le16(struct reader *reader);
+uint32_t reader_le32(struct reader *reader);
+uint64_t reader_le64(struct reader *reader);
+/* The next `len` bytes, in place; NULL and failed when they are not there. */
 const uint8_t *reader_take(struct reader *reader, size_t len);
 struct bytes reader_lp(struct reader *reader);
 size_t reader_left(const struct reader *reader);
@@ -64,9 +71,15 @@ bool reader_done(const struct reader *reader);
 void store_be16(uint8_t out[2], uint16_t value);
 void store_be32(uint8_t out[4], uint32_t value);
 void store_be64(uint8_t out[8], uint64_t value);
+void store_le16(uint8_t out[2], uint16_t value);
+void store_le32(uint8_t out[4], uint32_t value);
+void store_le64(uint8_t out[8], uint64_t value);
 uint16_t load_be16(const uint8_t in[2]);
 uint32_t load_be32(const uint8_t in[4]);
 uint64_t load_be64(const uint8_t in[8]);
+uint16_t load_le16(const uint8_t in[2]);
+uint32_t load_le32(const uint8_t in[4]);
+uint64_t load_le64(const uint8_t in[8]);
 
 /* Lower-case hex, 2*len characters and no terminator. Constant time in the content. */
 void hex_encode(char *out, const uint8_t *data, size_t len);

@@ -1,5 +1,5 @@
-/* Bitcoin transactions of key-path spends: parsing scripts into classes, serialisation, txid,
- * BIP-341 sighash, Taproot output keys (policy-and-lifecycle 5.2, 6). Pure. */
+/* Bitcoin transactions of key-path spends: serialisation, strict reading, txid, BIP-341 sighash
+ * (policy-and-lifecycle 6). Pure. Input scripts are always empty. */
 #ifndef SIGNER_BITCOIN_TRANSACTION_H
 #define SIGNER_BITCOIN_TRANSACTION_H
 
@@ -9,11 +9,14 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "bitcoin/script.h"
+#include "bitcoin/taproot.h"
 
 #define TXID_BYTES 32
 #define SIGHASH_BYTES 32
-
-enum script_class { SCRIPT_P2PKH, SCRIPT_P2SH, SCRIPT_P2WPKH, SCRIPT_P2WSH, SCRIPT_P2TR, SCRIPT_OTHER, SCRIPT_CLASS_COUNT };
+#define TX_SIGNATURE_BYTES 64
+#define TX_VERSION 1u
+#define TX_SEQUENCE_FINAL 0xffffffffu
 
 struct tx_input {
     uint8_t txid[TXID_BYTES]; /* internal byte order (not the displayed one) */
@@ -28,6 +31,7 @@ struct tx_output {
     struct bytes script;
 };
 
+/* Scripts are views: whoever made them keeps their bytes. */
 struct transaction {
     uint32_t version;
     uint32_t lock_time;
@@ -37,25 +41,31 @@ struct transaction {
     size_t output_count;
 };
 
-/* Whether the script parses (pol 6.2), and its class (pol 5.2). */
-bool script_parses(const uint8_t *script, size_t len);
-enum script_class script_classify(const uint8_t *script, size_t len);
-const char *script_class_text(enum script_class class);
-bool script_class_by_text(enum script_class *out, const char *text, size_t len);
+/* Between the displayed and the internal order of a txid; both may be the same array. */
+void txid_reverse(uint8_t out[TXID_BYTES], const uint8_t in[TXID_BYTES]);
+/* False: the sum is above MAX_MONEY_SATS (or 2^64). */
+bool tx_input_sum(uint64_t *out, const struct transaction *tx);
+bool tx_output_sum(uint64_t *out, const struct transaction *tx);
 
-/* Without witness (pol 6.4). */
+/* Without witness (pol 6.4). ERR_OUT_OF_MEMORY. */
 enum signer_error tx_serialize(struct buffer *out, const struct transaction *tx);
-/* With one 64-byte key-path signature per input. */
-enum signer_error tx_serialize_signed(struct buffer *out, const struct transaction *tx, const uint8_t (*signatures)[64]);
-/* Strict reader of the form that tx_serialize writes; inputs get no prevouts. Free with tx_free. */
+/* With one 64-byte key-path signature per input (BIP-144). ERR_OUT_OF_MEMORY. */
+enum signer_error tx_serialize_signed(struct buffer *out, const struct transaction *tx,
+                                      const uint8_t (*signatures)[TX_SIGNATURE_BYTES]);
+/* Strict reader of the form that tx_serialize writes: minimal compact sizes, at least one input and
+ * one output, at most TX_INPUTS_MAX and TX_OUTPUTS_MAX, empty input scripts, no witness, nothing
+ * behind. Inputs get no prevouts. Output scripts are views of `in`, which must outlive `out`.
+ * ERR_VALIDATION, ERR_OUT_OF_MEMORY: `out` is empty then. Free with tx_free. */
 enum signer_error tx_parse(struct transaction *out, const uint8_t *in, size_t len);
+/* The same for the form of tx_serialize_signed. `signatures` is an array of input_count, to be given
+ * to free(). */
+enum signer_error tx_parse_signed(struct transaction *out, uint8_t (**signatures)[TX_SIGNATURE_BYTES],
+                                  const uint8_t *in, size_t len);
 void tx_free(struct transaction *inout);
-void tx_id(uint8_t out[TXID_BYTES], const uint8_t *serialized, size_t len); /* internal order */
-/* BIP-341 key path, SIGHASH_DEFAULT, no annex; one digest per input (pol 6.5). */
+/* Of the form without witness; internal order. */
+void tx_id(uint8_t out[TXID_BYTES], const uint8_t *serialized, size_t len);
+/* BIP-341 key path, SIGHASH_DEFAULT, no annex; one digest per input (pol 6.5). ERR_VALIDATION: an
+ * input has no prevout script. Allocates nothing. */
 enum signer_error tx_key_path_sighashes(uint8_t (*out)[SIGHASH_BYTES], const struct transaction *tx);
-/* x-only output key of an internal key and an optional merkle root (BIP-341), for addresses and
- * prevout scripts. `has_root` false: tweak with nothing. */
-enum signer_error taproot_output_key(uint8_t out[32], bool *odd, const uint8_t internal_x[32], bool has_root,
-                                     const uint8_t root[32]);
 
 #endif
