@@ -12,7 +12,9 @@
 
 struct runtime;
 
+/* Opens nothing yet. ERR_LUA_MISMATCH (D-134), ERR_OUT_OF_MEMORY. The engine outlives the runtime. */
 enum signer_error runtime_create(struct runtime **out, struct engine *engine);
+/* No call may be in flight. */
 void runtime_destroy(struct runtime *runtime);
 
 struct request {
@@ -31,6 +33,11 @@ struct request {
 /* Fills `reply` with the response JSON (true) or the error envelope (false). Never raises, never
  * leaves a lock held, never answers empty. */
 bool runtime_call(struct runtime *runtime, const struct request *request, struct buffer *reply);
+
+#ifdef SIGNER_TEST
+/* A Lua module of this runtime only, before the first call: fake endpoints for specs. Copies. */
+enum signer_error runtime_add_source(struct runtime *runtime, const char *name, const char *text, size_t len);
+#endif
 
 /* An error envelope without Lua (D-129): for the entry layer and for faults of the runtime. */
 void runtime_envelope(struct buffer *reply, const struct failure *why, bool development);

@@ -1,0 +1,46 @@
+/* The codec as a Lua module, require("signer.codec"): fingerprints of requests (abi 7, 8.1). */
+#include <lauxlib.h>
+#include <sodium.h>
+
+#include "base/bytes.h"
+#include "binding/binding.h"
+#include "runtime/encode.h"
+#include "runtime/modules.h"
+
+/* codec.fingerprint(schema, value) -> text: SHA-256 of the compact JSON of `value`, in hex. The JSON
+ * exists in C only, and is wiped. */
+static int fingerprint(lua_State *L) {
+    const struct schema_type *schema = schema_compile(L, 1);
+    /* A userdata, so that an error while encoding frees the buffer too. */
+    struct buffer *json = lua_touserdata(L, lua_upvalueindex(1));
+    buffer_clear(json);
+    struct encode_output output = {.out = json};
+    encode_value(L, 2, schema, &output);
+    uint8_t hash[crypto_hash_sha256_BYTES];
+    char text[2 * sizeof hash];
+    if (buffer_status(json) == SIGNER_OK) crypto_hash_sha256(hash, json->data, json->len);
+    enum signer_error status = buffer_status(json);
+    buffer_free(json);
+    binding_check(L, status, NULL);
+    hex_encode(text, hash, sizeof hash);
+    lua_pushlstring(L, text, sizeof text);
+    return 1;
+}
+
+static int free_buffer(lua_State *L) {
+    buffer_free(lua_touserdata(L, 1));
+    return 0;
+}
+
+int luaopen_runtime_codec(lua_State *L) {
+    lua_createtable(L, 0, 1);
+    struct buffer *json = lua_newuserdatauv(L, sizeof *json, 0);
+    buffer_init(json);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, free_buffer);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    lua_pushcclosure(L, fingerprint, 1);
+    lua_setfield(L, -2, "fingerprint");
+    return 1;
+}
