@@ -19,14 +19,23 @@ void binding_check(lua_State *L, enum signer_error error, const struct failure *
 /* Reads an error object at `index` back into a failure; false when it is something else. */
 bool binding_failure(lua_State *L, int index, struct failure *out);
 
-/* A secret handle as userdata ("signer.secret"): bound to its engine, wiped at __gc/__close unless
- * released; `tostring` shows no address. */
+/* A secret handle as userdata ("signer.secret"): wiped at __gc, __close and :close() unless whoever
+ * takes it over sets `handle` to 0; `tostring` shows no address. It holds a reference to the vault, so
+ * it may outlive the engine: then it is stale. */
 struct secret_handle {
-    struct engine *engine; /* the Lua object keeps it alive */
+    struct engine *engine;
+    struct vault *vault;
     vault_handle handle;
 };
+/* The object owns the handle from now on; a Lua memory error leaves it with the caller. */
 void binding_push_secret(lua_State *L, struct engine *engine, vault_handle handle);
+/* Raises for another type and for a closed secret. */
 struct secret_handle *binding_check_secret(lua_State *L, int index);
+
+/* The engine behind the object at `index`, which is any userdata with `__engine` in its metatable: a C
+ * function that takes the object and returns the struct engine * as light userdata, or raises when it
+ * is closed. */
+struct engine *binding_check_engine(lua_State *L, int index);
 
 /* Each module: pushes its table. Listed in bindings.inc, made by the Makefile from the file names. */
 #define BINDING(module) int luaopen_binding_##module(lua_State *L);

@@ -273,6 +273,13 @@ void *vault_borrow(struct vault *vault, vault_handle handle, enum secret_kind ki
     return memory;
 }
 
+bool vault_holds(struct vault *vault, vault_handle handle) {
+    if (!enter(vault)) return false;
+    bool holds = live_slot(vault, handle) != NULL;
+    leave(vault);
+    return holds;
+}
+
 void *vault_take(struct vault *vault, vault_handle handle, enum secret_kind kind) {
     if (!enter(vault)) return NULL;
     struct slot *slot = live_slot(vault, handle);

@@ -60,6 +60,8 @@ void *vault_borrow(struct vault *vault, vault_handle handle, enum secret_kind ki
  * NULL when the handle is stale: then somebody else has taken them. */
 void *vault_take(struct vault *vault, vault_handle handle, enum secret_kind kind);
 void vault_release_taken(struct vault *vault, void *memory); /* NULL is a no-op */
+/* Whether the handle still names a secret that was not taken. */
+bool vault_holds(struct vault *vault, vault_handle handle);
 /* Wipes and frees; a stale handle or 0 is a no-op. */
 void vault_wipe(struct vault *vault, vault_handle handle);
 /* 32 bytes of public context bound to a secret (D-042: hash of the round-1 map).
