@@ -6,19 +6,9 @@
 
 #include "registry/change.h"
 #include "session/engine.h"
+#include "session/verdict.h"
 
 #define CALL_SECRETS_MAX 600
-
-/* What the operator's script said in this call, bound to what it saw (D-135). `asked` false: no
- * verdict yet. Only src/session/gates.c reads it, in one place. */
-struct policy_verdict {
-    bool asked;
-    bool allowed;
-    bool failed; /* error, time-out, memory, nonsense: operator_policy_failed */
-    uint8_t input_digest[32];
-    uint8_t policy_sha256[32];
-    char detail[FAILURE_DETAIL_MAX];
-};
 
 /* An entry that this call put into the live table: it goes again if the call's records do not
  * become durable (D-121). */
@@ -59,7 +49,9 @@ struct call {
     char pinned_id[SESSION_ID_BYTES_MAX];
     size_t pinned_id_len;
     struct opened_entry opened;
-    struct policy_verdict verdict;
+    struct policy_verdict verdict;        /* firewall or dkg_admission */
+    struct quarantine_verdict quarantine; /* per identifier */
+    struct wallet_output wallet_output;
     struct changes verdict_record; /* op 22, appended with the call's record or as a NOTE */
 };
 
