@@ -71,7 +71,7 @@ static enum signer_error now_seconds(struct call *call, uint64_t *out, struct fa
 }
 
 enum signer_error budget_take_build(struct call *call, uint64_t limit, struct failure *why) {
-    uint64_t now_s;
+    uint64_t now_s = 0;
     enum signer_error error = now_seconds(call, &now_s, why);
     if (error) return error;
     if (bucket_take(&call->engine->budgets->builds, limit, now_s)) return SIGNER_OK;
@@ -100,7 +100,7 @@ static struct bucket *wallet_bucket(struct budgets *budgets, const struct sessio
 }
 
 enum signer_error budget_take_heartbeat(struct call *call, const struct session *wallet, struct failure *why) {
-    uint64_t limit, now_s;
+    uint64_t limit = 0, now_s = 0;
     enum signer_error error =
         settings_u64(&call->engine->settings, KNOB_POLICY_HEARTBEAT_RATE_LIMIT_PER_MINUTE, &limit, why);
     if (!error) error = now_seconds(call, &now_s, why);
