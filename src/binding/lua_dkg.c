@@ -1,0 +1,103 @@
+/* Module `dkg`: the public side of the key generation: round-1 packages and the hash of their map.
+ * The parts themselves run on custody handles (session) or, in test builds, in lua_test_dkg.c. */
+#include <string.h>
+
+#include "binding/frost_objects.h"
+
+#define ROUND1_PACKAGE "signer.round1_package"
+
+struct dkg_round1_package *binding_push_round1_package(lua_State *L) {
+    struct dkg_round1_package *package = lua_newuserdatauv(L, sizeof *package, 0);
+    memset(package, 0, sizeof *package);
+    luaL_setmetatable(L, ROUND1_PACKAGE);
+    return package;
+}
+
+struct dkg_round1_package *binding_check_round1_package(lua_State *L, int index) {
+    return luaL_checkudata(L, index, ROUND1_PACKAGE);
+}
+
+struct dkg_round1_entry *binding_check_round1_map(lua_State *L, int index, size_t *count) {
+    luaL_checktype(L, index, LUA_TTABLE);
+    *count = (size_t)luaL_len(L, index);
+    struct dkg_round1_entry *entries = lua_newuserdatauv(L, (*count + 1) * sizeof *entries, 0);
+    for (size_t i = 0; i < *count; i++) {
+        lua_geti(L, index, (lua_Integer)i + 1);
+        lua_geti(L, -1, 1);
+        binding_check_identifier(L, -1, &entries[i].sender);
+        lua_geti(L, -2, 2);
+        entries[i].package = *binding_check_round1_package(L, -1);
+        lua_pop(L, 3);
+    }
+    return entries;
+}
+
+static int round1_package_gc(lua_State *L) {
+    dkg_round1_package_free(binding_check_round1_package(L, 1));
+    return 0;
+}
+
+static int round1_package_decode(lua_State *L) {
+    size_t len;
+    const char *raw = luaL_checklstring(L, 1, &len);
+    struct dkg_round1_package *out = binding_push_round1_package(L);
+    binding_check(L, dkg_round1_package_decode(out, (const uint8_t *)raw, len), NULL);
+    return 1;
+}
+
+static int round1_package_encode(lua_State *L) {
+    struct buffer buffer;
+    buffer_init(&buffer);
+    enum signer_error error = dkg_round1_package_encode(&buffer, binding_check_round1_package(L, 1));
+    return binding_push_buffer(L, &buffer, error);
+}
+
+static int round1_package_commitments(lua_State *L) {
+    const struct dkg_round1_package *package = binding_check_round1_package(L, 1);
+    lua_createtable(L, (int)package->count, 0);
+    for (size_t k = 0; k < package->count; k++) {
+        binding_push_point(L, &package->commitments[k]);
+        lua_rawseti(L, -2, (lua_Integer)k + 1);
+    }
+    return 1;
+}
+
+static int round1_package_proof(lua_State *L) {
+    const struct dkg_round1_package *package = binding_check_round1_package(L, 1);
+    lua_pushlstring(L, (const char *)package->proof, sizeof package->proof);
+    return 1;
+}
+
+/* map_hash({{identifier, round1_package}, …}) -> 32 bytes, the same whatever the order */
+static int map_hash(lua_State *L) {
+    uint8_t hash[HASH_BYTES];
+    size_t count;
+    const struct dkg_round1_entry *entries = binding_check_round1_map(L, 1, &count);
+    binding_check(L, dkg_round1_map_hash(hash, entries, count), NULL);
+    lua_pushlstring(L, (const char *)hash, sizeof hash);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"round1_package", round1_package_decode},
+    {"map_hash", map_hash},
+    {NULL, NULL},
+};
+
+static const luaL_Reg round1_package_methods[] = {
+    {"__gc", round1_package_gc},
+    {"encode", round1_package_encode},
+    {"commitments", round1_package_commitments},
+    {"proof", round1_package_proof},
+    {NULL, NULL},
+};
+
+int luaopen_binding_dkg(lua_State *L) {
+    luaL_newmetatable(L, ROUND1_PACKAGE);
+    luaL_setfuncs(L, round1_package_methods, 0);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    return 1;
+}
