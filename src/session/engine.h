@@ -49,7 +49,8 @@ struct engine {
     bool poisoned;                  /* a fault struck between append and the end of apply */
     struct store *store;
     struct state *state;
-    uint64_t max_sessions;
+    uint64_t max_sessions; /* as read when the state opened */
+    struct state_context sink_context;
     struct live_table *live;
     struct budgets *budgets;
     struct retirements retirements;

@@ -58,7 +58,8 @@ enum signer_error live_table_create(struct live_table **out, const struct platfo
 void live_table_destroy(struct live_table *table) {
     if (!table) return;
     table->emptied = NULL;
-    while (table->oldest) live_remove(table, table->oldest);
+    while (table->oldest)
+        live_remove(table, table->oldest);
     free(table->entries);
     free(table->sessions);
     sodium_memzero(table->hash_key, sizeof table->hash_key);
@@ -77,13 +78,13 @@ struct live_session *live_session_find(const struct live_table *table, const cha
 }
 
 static bool entry_matches(const struct live_entry *entry, const char *session_id, size_t len, uint16_t member) {
-    return entry->member == member && entry->session->id_len == len &&
-           memcmp(entry->session->id, session_id, len) == 0;
+    return entry->member == member && entry->session->id_len == len && memcmp(entry->session->id, session_id, len) == 0;
 }
 
 struct live_entry *live_find(const struct live_table *table, const char *session_id, size_t len, uint16_t member) {
     struct live_entry *entry = table->entries[entry_bucket(table, session_id, len, member, table->buckets)];
-    while (entry && !entry_matches(entry, session_id, len, member)) entry = entry->bucket_next;
+    while (entry && !entry_matches(entry, session_id, len, member))
+        entry = entry->bucket_next;
     return entry;
 }
 
@@ -264,7 +265,8 @@ void live_touch(struct live_table *table, struct live_entry *entry, uint64_t now
 
 static void unlink_session(struct live_table *table, struct live_session *session) {
     struct live_session **link = &table->sessions[session_bucket(table, session->id, session->id_len, table->buckets)];
-    while (*link != session) link = &(*link)->bucket_next;
+    while (*link != session)
+        link = &(*link)->bucket_next;
     *link = session->bucket_next;
 }
 
@@ -272,7 +274,8 @@ void live_remove(struct live_table *table, struct live_entry *entry) {
     struct live_session *session = entry->session;
     struct live_entry **link =
         &table->entries[entry_bucket(table, session->id, session->id_len, entry->member, table->buckets)];
-    while (*link != entry) link = &(*link)->bucket_next;
+    while (*link != entry)
+        link = &(*link)->bucket_next;
     *link = entry->bucket_next;
     if (entry->session_previous)
         entry->session_previous->session_next = entry->session_next;

@@ -1,0 +1,131 @@
+/* Birth and end of an engine, its counters, and what a forked child does with it (D-126, D-137). */
+#include "session/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "session/gates.h"
+#include "session/live.h"
+#include "session/opening.h"
+
+/* Engines with an open state, for the fork handler. The list is the one thing that the engines of a
+ * process share. */
+static pthread_mutex_t open_engines_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t fork_handler_once = PTHREAD_ONCE_INIT;
+static struct engine *open_engines;
+
+static void before_fork(void) {
+    pthread_mutex_lock(&open_engines_lock);
+}
+
+static void after_fork_in_parent(void) {
+    pthread_mutex_unlock(&open_engines_lock);
+}
+
+/* An idle child must not keep the store locked when its parent ends. */
+static void after_fork_in_child(void) {
+    for (struct engine *engine = open_engines; engine; engine = engine->next_open)
+        store_close_descriptors_in_child(engine->store);
+    open_engines = NULL;
+    pthread_mutex_unlock(&open_engines_lock);
+}
+
+static void install_fork_handler(void) {
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+void engine_note_open(struct engine *engine) {
+    pthread_once(&fork_handler_once, install_fork_handler);
+    pthread_mutex_lock(&open_engines_lock);
+    engine->process = getpid();
+    engine->next_open = open_engines;
+    open_engines = engine;
+    pthread_mutex_unlock(&open_engines_lock);
+}
+
+static void note_closed(struct engine *engine) {
+    pthread_mutex_lock(&open_engines_lock);
+    struct engine **link = &open_engines;
+    while (*link && *link != engine)
+        link = &(*link)->next_open;
+    if (*link) *link = engine->next_open;
+    pthread_mutex_unlock(&open_engines_lock);
+}
+
+bool engine_is_forked(const struct engine *engine) {
+    return atomic_load(&engine->opened) && engine->process != getpid();
+}
+
+/* A session lost its last live seat: it is idle from now on, and its retirement waits for the next
+ * record. Where there is no memory to note it, the load after a restart retires it. */
+static void session_emptied(void *context, const char *session_id, size_t len) {
+    struct engine *engine = context;
+    struct session *session = engine->state ? state_session(engine->state, session_id, len) : NULL;
+    if (!session) return;
+    uint64_t now_ms = 0;
+    if (platform_wall_ms(engine->platform, &now_ms) != SIGNER_OK) now_ms = 0;
+    session_set_live(engine->state, session, false, now_ms / 1000 > 0 ? now_ms / 1000 : 1);
+    if (!session_is_per_message(session)) return;
+    struct retirements *waiting = &engine->retirements;
+    if (waiting->count == waiting->capacity) {
+        size_t capacity = waiting->capacity ? waiting->capacity * 2 : 16;
+        struct bytes *ids = signer_realloc(waiting->ids, capacity * sizeof *ids);
+        if (!ids) return;
+        waiting->ids = ids;
+        waiting->capacity = capacity;
+    }
+    uint8_t *copy = signer_malloc(len);
+    if (!copy) return;
+    memcpy(copy, session_id, len);
+    waiting->ids[waiting->count++] = (struct bytes){copy, len};
+}
+
+enum signer_error engine_create(struct engine **out, const struct platform *platform) {
+    struct engine *engine = signer_calloc(1, sizeof *engine);
+    if (!engine) return ERR_OUT_OF_MEMORY;
+    engine->platform = platform;
+    pthread_mutex_init(&engine->initialisation, NULL);
+    pthread_mutex_init(&engine->mutex, NULL);
+    settings_init(&engine->settings);
+    enum signer_error error = vault_create(&engine->vault, false);
+    if (error == SIGNER_OK) error = live_table_create(&engine->live, platform, engine->vault, session_emptied, engine);
+    if (error != SIGNER_OK) {
+        engine_destroy(engine, true);
+        return error;
+    }
+    *out = engine;
+    return SIGNER_OK;
+}
+
+void engine_destroy(struct engine *engine, bool abandon) {
+    if (!engine) return;
+    bool forked = engine_is_forked(engine);
+    live_table_destroy(engine->live);
+    engine->live = NULL;
+    if (atomic_load(&engine->opened) && !forked) {
+        note_closed(engine);
+        store_close(engine->store, abandon);
+        state_free(engine->state);
+    }
+    for (size_t i = 0; i < engine->retirements.count; i++)
+        free((void *)engine->retirements.ids[i].data);
+    free(engine->retirements.ids);
+    if (engine->vault) vault_destroy(engine->vault);
+    settings_free(&engine->settings);
+    pthread_mutex_destroy(&engine->mutex);
+    pthread_mutex_destroy(&engine->initialisation);
+    free(engine);
+}
+
+void engine_count(struct engine *engine, enum counter counter) {
+    uint64_t value = atomic_load_explicit(&engine->counters[counter], memory_order_relaxed);
+    while (value != UINT64_MAX && !atomic_compare_exchange_weak_explicit(&engine->counters[counter], &value, value + 1,
+                                                                         memory_order_relaxed, memory_order_relaxed)) {
+    }
+}
+
+uint64_t engine_counter(struct engine *engine, enum counter counter) {
+    return atomic_load_explicit(&engine->counters[counter], memory_order_relaxed);
+}

@@ -1,0 +1,92 @@
+/* Opening of the state at first use: store options out of the settings (policy-and-lifecycle 2.3,
+ * sealed-store 4, 35.10), one thread at a time, outside the engine mutex (CC-2). */
+#include "session/opening.h"
+
+#include <stdlib.h>
+
+#include "session/live.h"
+
+#define STATE_KEY_VARIABLE "TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX"
+
+/* Texts that the options point to; freed after the opening. */
+struct opening {
+    struct store_options options;
+    char *state_path;
+    struct key_plan plan;
+};
+
+static void lock_state(void *context) {
+    struct engine *engine = context;
+    pthread_mutex_lock(&engine->mutex);
+}
+
+static void unlock_state(void *context) {
+    struct engine *engine = context;
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+static enum signer_error read_limits(struct engine *engine, struct store_options *options, struct failure *why) {
+    uint64_t backups = 0;
+    enum signer_error error = settings_reset_corrupt(&engine->settings, &options->reset_corrupt, why);
+    if (error == SIGNER_OK) error = settings_u64(&engine->settings, KNOB_STATE_CORRUPT_BACKUP_LIMIT, &backups, why);
+    if (error == SIGNER_OK)
+        error = settings_u64(&engine->settings, KNOB_POLICY_AUDIT_MAX_BYTES, &options->audit_bytes_max, why);
+    if (error == SIGNER_OK) error = settings_u64(&engine->settings, KNOB_MAX_SESSIONS, &engine->max_sessions, why);
+    options->corrupt_backup_limit = (uint32_t)backups;
+    return error;
+}
+
+static enum signer_error read_options(struct engine *engine, struct opening *opening, struct failure *why) {
+    struct store_options *options = &opening->options;
+    options->platform = engine->platform;
+    options->vault = engine->vault;
+    options->writer = "tbtc-signer/" SIGNER_VERSION;
+    enum signer_error error = settings_state_path(&engine->settings, &opening->state_path, why);
+    if (error == SIGNER_OK) error = settings_key_plan(&engine->settings, &opening->plan, why);
+    if (error == SIGNER_OK) error = read_limits(engine, options, why);
+    if (error != SIGNER_OK) return error;
+    options->state_path = opening->state_path;
+    options->key_provider = (struct key_provider){
+        .kind = opening->plan.command_provider ? KEY_PROVIDER_COMMAND : KEY_PROVIDER_ENV,
+        .command = opening->plan.command,
+        .timeout_s = opening->plan.timeout_s,
+        .env_name = STATE_KEY_VARIABLE,
+    };
+    engine->sink_context = (struct state_context){engine->vault, &engine->max_sessions};
+    options->sink = state_sink(&engine->sink_context);
+    options->sink.lock = lock_state;
+    options->sink.unlock = unlock_state;
+    options->sink.lock_context = engine;
+    return SIGNER_OK;
+}
+
+static enum signer_error open_once(struct engine *engine, struct failure *why) {
+    struct opening opening = {0};
+    struct store *store = NULL;
+    void *state = NULL;
+    uint64_t now_ms = 0;
+    if (platform_wall_ms(engine->platform, &now_ms) != SIGNER_OK) now_ms = 0;
+    enum signer_error error = read_options(engine, &opening, why);
+    if (error == SIGNER_OK) error = store_open(&store, &state, &opening.options, why);
+    if (error == SIGNER_OK) {
+        pthread_mutex_lock(&engine->mutex);
+        engine->store = store;
+        engine->state = state;
+        state_loaded(state, now_ms / 1000 > 0 ? now_ms / 1000 : 1);
+        pthread_mutex_unlock(&engine->mutex);
+        engine_note_open(engine);
+        atomic_store(&engine->opened, true);
+    }
+    free(opening.state_path);
+    free(opening.plan.command);
+    return error;
+}
+
+enum signer_error engine_open(struct engine *engine, struct failure *why) {
+    if (atomic_load(&engine->opened)) return SIGNER_OK;
+    pthread_mutex_lock(&engine->initialisation);
+    enum signer_error error = SIGNER_OK;
+    if (!atomic_load(&engine->opened)) error = open_once(engine, why);
+    pthread_mutex_unlock(&engine->initialisation);
+    return error;
+}
