@@ -175,7 +175,7 @@ enum signer_error call_commit(struct call *call, struct changes *changes, enum r
     take_retirements(call, &record);
     join_changes(&record, &call->housekeeping);
     join_changes(&record, changes);
-    if (call->verdict.allowed) join_changes(&record, &call->verdict_record);
+    join_changes(&record, &call->verdict_record);
     enum signer_error error = write_record(call, &record, RECORD_CHANGE, class, why);
     changes_free(&record);
     call->committed = error == SIGNER_OK;

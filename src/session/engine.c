@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "session/budget.h"
 #include "session/gates.h"
 #include "session/live.h"
 #include "session/opening.h"
@@ -91,6 +92,7 @@ enum signer_error engine_create(struct engine **out, const struct platform *plat
     settings_init(&engine->settings);
     enum signer_error error = vault_create(&engine->vault, false);
     if (error == SIGNER_OK) error = live_table_create(&engine->live, platform, engine->vault, session_emptied, engine);
+    if (error == SIGNER_OK) error = budgets_create(&engine->budgets);
     if (error != SIGNER_OK) {
         engine_destroy(engine, true);
         return error;
@@ -112,6 +114,7 @@ void engine_destroy(struct engine *engine, bool abandon) {
     for (size_t i = 0; i < engine->retirements.count; i++)
         free((void *)engine->retirements.ids[i].data);
     free(engine->retirements.ids);
+    budgets_destroy(engine->budgets);
     if (engine->vault) vault_destroy(engine->vault);
     settings_free(&engine->settings);
     pthread_mutex_destroy(&engine->mutex);

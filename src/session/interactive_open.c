@@ -89,10 +89,10 @@ static enum signer_error run_gate(struct call *call, struct interactive_open *op
     case OPEN_GATE_FINALIZED:
         return gate_finalized(call, view->wallet, why);
     case OPEN_GATE_QUARANTINE:
-        return gate_quarantine(call, &open->member, 1, why);
+        return gate_quarantine(call, view->id, view->id_len, &open->member, 1, why);
     case OPEN_GATE_BINDING:
-        return gate_message_binding(call, view->session, view->wallet, &open->intent, open->root.present,
-                                    open->root.bytes, open->message, open->message_len, why);
+        return gate_message_binding(call, view->id, view->id_len, view->session, view->wallet, &open->intent,
+                                    open->root.present, open->root.bytes, open->message, open->message_len, why);
     }
     return fail_plain(why, ERR_INTERNAL);
 }

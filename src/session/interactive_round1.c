@@ -52,7 +52,7 @@ enum signer_error seat_gate_rekey(struct call *call, struct interactive_seat *se
 }
 
 enum signer_error seat_gate_own_quarantine(struct call *call, struct interactive_seat *seat, struct failure *why) {
-    return gate_quarantine(call, &seat->member, 1, why);
+    return gate_quarantine(call, seat->view.id, seat->view.id_len, &seat->member, 1, why);
 }
 
 enum signer_error seat_require_live(struct call *call, struct interactive_seat *seat, struct failure *why) {

@@ -30,8 +30,9 @@ enum signer_error round2_pass_gates(struct call *call, struct interactive_seat *
     error = gate_finalized(call, seat->view.wallet, why);
     if (error == SIGNER_OK) error = seat_gate_own_quarantine(call, seat, why);
     if (error == SIGNER_OK)
-        error = gate_message_binding(call, seat->view.session, seat->view.wallet, &entry->intent, entry->root.present,
-                                     entry->root.bytes, entry->message, entry->message_len, why);
+        error = gate_message_binding(call, seat->view.id, seat->view.id_len, seat->view.session, seat->view.wallet,
+                                     &entry->intent, entry->root.present, entry->root.bytes, entry->message,
+                                     entry->message_len, why);
     seat->gates_passed = error == SIGNER_OK;
     return error;
 }
@@ -58,7 +59,7 @@ enum signer_error round2_gate_participants(struct call *call, struct interactive
         if (frost_identifier_to_member(&members[count], &seat->package->entries[i].identifier)) count++;
     if (count != seat->package->count)
         return fail(why, ERR_VALIDATION, "the signing package names a participant outside the included set");
-    enum signer_error error = gate_quarantine(call, members, count, why);
+    enum signer_error error = gate_quarantine(call, seat->view.id, seat->view.id_len, members, count, why);
     seat->participants_passed = error == SIGNER_OK;
     return error;
 }
