@@ -186,6 +186,5 @@ enum signer_error gate_message_binding(struct call *call, const char *session_id
     if (!error)
         error = check_transaction(call, &firewall, session_id, session_id_len, session, wallet, has_root, root, message,
                                   message_len, why);
-    if (!error) firewall_allowed(session_id, session_id_len);
     return firewall_rejected(call, session_id, session_id_len, error);
 }
