@@ -93,7 +93,6 @@ enum signer_error engine_create(struct engine **out, const struct platform *plat
     enum signer_error error = vault_create(&engine->vault, false);
     if (error == SIGNER_OK) error = live_table_create(&engine->live, platform, engine->vault, session_emptied, engine);
     if (error == SIGNER_OK) error = budgets_create(&engine->budgets);
-    if (error == SIGNER_OK) error = budgets_create(&engine->budgets);
     if (error != SIGNER_OK) {
         engine_destroy(engine, true);
         return error;
@@ -115,7 +114,6 @@ void engine_destroy(struct engine *engine, bool abandon) {
     for (size_t i = 0; i < engine->retirements.count; i++)
         free((void *)engine->retirements.ids[i].data);
     free(engine->retirements.ids);
-    budgets_destroy(engine->budgets);
     budgets_destroy(engine->budgets);
     if (engine->vault) vault_destroy(engine->vault);
     settings_free(&engine->settings);

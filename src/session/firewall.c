@@ -3,12 +3,17 @@
 
 #include <string.h>
 
+#include "bitcoin/fee.h"
+#include "bitcoin/script.h"
 #include "session/notice.h"
 
 #define STAGE "signing_policy_firewall"
-#define WITNESS_WEIGHT_PER_INPUT 66 /* count, length, 64-byte signature: 16.5 vbytes (D-144) */
 
 typedef unsigned __int128 wide;
+
+static uint64_t saturate(wide value) {
+    return value > UINT64_MAX ? UINT64_MAX : (uint64_t)value;
+}
 
 static enum signer_error load_window(struct settings *settings, struct firewall *out, struct failure *why) {
     uint64_t start = 0, end = 0;
@@ -84,8 +89,8 @@ static enum signer_error check_fee(const struct firewall *firewall, const struct
     if (firewall->has_max_fee && fee > firewall->max_fee)
         return fail(why, ERR_FEE, "the fee is %llu sat, at most %llu", (unsigned long long)fee,
                     (unsigned long long)firewall->max_fee);
-    wide weight = (wide)4 * serialized_len + 2 + (wide)WITNESS_WEIGHT_PER_INPUT * tx->input_count;
-    if (firewall->has_max_fee_rate && fee * 4000 > (wide)firewall->max_fee_rate * weight)
+    uint64_t weight = fee_signed_weight(serialized_len, tx->input_count);
+    if (firewall->has_max_fee_rate && fee_rate_exceeds(saturate(fee), firewall->max_fee_rate, weight))
         return fail(why, ERR_FEE_RATE, "the fee rate is above %llu sat per kvB",
                     (unsigned long long)firewall->max_fee_rate);
     return SIGNER_OK;
