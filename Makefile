@@ -15,9 +15,11 @@ FLAGS_release := -O2 -D_FORTIFY_SOURCE=2
 FLAGS_test    := -O1 -g -DSIGNER_TEST
 FLAGS_asan    := -O1 -g -DSIGNER_TEST -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan    := -O1 -g -DSIGNER_TEST -fsanitize=thread
-CFLAGS_ALL = $(WARNINGS) $(HARDEN) $(FLAGS_$(VARIANT)) -Isrc -Iinclude -I$(OUT) \
-             $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
-LIBS = $(shell pkg-config --libs $(PACKAGES)) -lpthread -ldl
+# Asked once, and only when something is compiled: the packages may be missing before `deps` ran.
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
+PACKAGE_LIBS   = $(eval PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PACKAGE_LIBS)
+CFLAGS_ALL = $(WARNINGS) $(HARDEN) $(FLAGS_$(VARIANT)) -Isrc -Iinclude -I$(OUT) $(PACKAGE_CFLAGS) $(CFLAGS)
+LIBS = $(PACKAGE_LIBS) -lpthread -ldl
 LINK_SHARED = -shared -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-Bsymbolic $(filter -fsanitize%,$(FLAGS_$(VARIANT)))
 
 # Bindings named lua_test_* exist in test builds only.
@@ -29,7 +31,7 @@ EMBEDDED := $(sort $(shell find lua policies -name '*.lua' 2>/dev/null))
 OBJECTS   = $(PARTS:%.c=$(OUT)/obj/%.o)
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo check test-build asan tsan lint bench install clean part FORCE
+.PHONY: all help deps deps-quiet demo check test-build asan tsan lint bench install clean part part-module lint-tree FORCE
 
 all: deps-quiet ## build the library, the Lua module and the command (the default)
 	@$(MAKE) --no-print-directory $(BUILD)/libfrost_tbtc.so $(BUILD)/tbtc_signer.so $(BUILD)/tbtc-signer
@@ -48,29 +50,43 @@ $(BUILD)/tbtc-signer: scripts/tbtc-signer
 	@ln -sf ../scripts/tbtc-signer $@
 
 # -- objects -----------------------------------------------------------------------------------
-$(OUT)/obj/%.o: %.c $(OUT)/gen/bindings.inc
+# Files that say how and of what things are made. They change only when their content does, so that
+# other flags, a file that was removed or a binding that was added rebuild what depends on them.
+define keep_if_same
+	@mkdir -p $(@D)
+	@printf '%s\n' $(1) > $@.new
+	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
+endef
+
+$(OUT)/gen/flags: FORCE
+	$(call keep_if_same,'$(CC) $(CFLAGS_ALL)')
+
+$(OUT)/gen/objects: FORCE
+	$(call keep_if_same,$(OBJECTS) $(ENTRY))
+
+$(OUT)/gen/embedded: FORCE
+	$(call keep_if_same,$(EMBEDDED) .)
+
+$(OUT)/gen/bindings.inc: FORCE
+	$(call keep_if_same,$(if $(BINDINGS),$(patsubst src/binding/lua_%.c,'BINDING(%)',$(BINDINGS)),'/* none */'))
+
+$(OUT)/obj/%.o: %.c $(OUT)/gen/flags | $(OUT)/gen/bindings.inc
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
-$(OUT)/gen/bindings.inc: FORCE
-	@mkdir -p $(@D)
-	@printf 'BINDING(%s)\n' $(patsubst src/binding/lua_%.c,%,$(BINDINGS)) > $@.new
-	@cmp -s $@.new $@ || mv $@.new $@; rm -f $@.new
-
-$(OUT)/gen/lua_sources.c: scripts/embed $(EMBEDDED)
-	@mkdir -p $(@D)
+$(OUT)/gen/lua_sources.c: scripts/embed $(OUT)/gen/embedded $(EMBEDDED)
 	scripts/embed $(EMBEDDED) > $@.new && mv $@.new $@
 
-$(OUT)/obj/gen/lua_sources.o: $(OUT)/gen/lua_sources.c
+$(OUT)/obj/gen/lua_sources.o: $(OUT)/gen/lua_sources.c $(OUT)/gen/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -c $< -o $@
 
 # -- the two shared objects -----------------------------------------------------------------------
-$(OUT)/libfrost_tbtc.so: $(OBJECTS) $(ENTRY:%.c=$(OUT)/obj/%.o) $(OUT)/obj/gen/lua_sources.o src/abi/exports.map
+$(OUT)/libfrost_tbtc.so: $(OBJECTS) $(ENTRY:%.c=$(OUT)/obj/%.o) $(OUT)/obj/gen/lua_sources.o $(OUT)/gen/objects src/abi/exports.map
 	$(CC) $(LINK_SHARED) -Wl,-soname,libfrost_tbtc.so.4 -Wl,--version-script=src/abi/exports.map \
 	    $(filter %.o,$^) $(LIBS) -o $@.new && mv $@.new $@
 
-$(OUT)/tbtc_signer.so: $(OBJECTS) $(OUT)/obj/src/abi/module.o $(OUT)/obj/gen/lua_sources.o src/abi/module.map
+$(OUT)/tbtc_signer.so: $(OBJECTS) $(OUT)/obj/src/abi/module.o $(OUT)/obj/gen/lua_sources.o $(OUT)/gen/objects src/abi/module.map
 	$(CC) $(LINK_SHARED) -Wl,--version-script=src/abi/module.map $(filter %.o,$^) $(LIBS) -o $@.new && mv $@.new $@
 
 # A module of a few folders only, to try one part alone:
@@ -79,7 +95,7 @@ part:
 	@$(MAKE) --no-print-directory VARIANT=test OUT=$(BUILD)/part BINDINGS="$(MODULES:%=src/binding/lua_%.c)" \
 	    PARTS="$(wildcard $(DIRS:%=src/%/*.c)) src/binding/binding.c $(MODULES:%=src/binding/lua_%.c)" part-module
 
-part-module: $(OBJECTS)
+part-module: $(OBJECTS) $(OUT)/gen/objects
 	@printf '#include "binding/binding.h"\nint luaopen_tbtc_signer(lua_State *L);\n__attribute__((visibility("default"))) int luaopen_tbtc_signer(lua_State *L) { lua_newtable(L); binding_open_all(L); return 1; }\n' > $(OUT)/gen/module.c
 	$(CC) $(CFLAGS_ALL) -shared $(OUT)/gen/module.c $(OBJECTS) $(LIBS) -o $(OUT)/tbtc_signer.so
 
@@ -102,7 +118,10 @@ tsan: deps-quiet ## threads against the ABI under thread sanitizer
 	@scripts/check tsan
 
 lint: deps-quiet ## layers, layout, warnings of C and Lua
-	@scripts/lint
+	@$(MAKE) --no-print-directory VARIANT=test lint-tree
+
+lint-tree: $(OUT)/gen/bindings.inc
+	@LINT_FLAGS='$(CFLAGS_ALL)' scripts/lint
 
 demo: all ## five nodes make a key and sign a redemption; one is killed on the way
 	@$(BUILD)/tbtc-signer demo

@@ -2,6 +2,7 @@
 #include "base/fault.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef SIGNER_TEST
 #include <pthread.h>
@@ -106,4 +107,8 @@ void *signer_calloc(size_t count, size_t len) {
 
 void *signer_realloc(void *old, size_t len) {
     return fault_hit(FAULT_ALLOCATION) == FAULT_NONE ? realloc(old, len) : NULL;
+}
+
+char *signer_strdup(const char *text) {
+    return fault_hit(FAULT_ALLOCATION) == FAULT_NONE ? strdup(text) : NULL;
 }

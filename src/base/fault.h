@@ -4,6 +4,7 @@
 #define SIGNER_BASE_FAULT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum fault_point {
@@ -51,10 +52,10 @@ static inline enum fault_kind fault_hit(enum fault_point point) {
 }
 #endif
 
-/* malloc, calloc: through FAULT_ALLOCATION. */
-#include <stddef.h>
+/* malloc, calloc, realloc, strdup: through FAULT_ALLOCATION. Freed by free(). */
 void *signer_malloc(size_t len);
 void *signer_calloc(size_t count, size_t len);
 void *signer_realloc(void *old, size_t len);
+char *signer_strdup(const char *text);
 
 #endif

@@ -182,8 +182,8 @@ void runtime_destroy(struct runtime *runtime) {
 enum signer_error runtime_add_source(struct runtime *runtime, const char *name, const char *text, size_t len) {
     struct extra_source *extra = signer_calloc(1, sizeof *extra);
     if (!extra) return ERR_OUT_OF_MEMORY;
-    extra->name = strdup(name);
-    extra->text = malloc(len + 1);
+    extra->name = signer_strdup(name);
+    extra->text = signer_malloc(len + 1);
     if (!extra->name || !extra->text) {
         free(extra->name);
         free(extra->text);

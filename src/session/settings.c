@@ -258,7 +258,7 @@ enum signer_error settings_classes(struct settings *settings, enum knob knob, ui
     enum signer_error error = settings_copy(settings, knob, &text, why);
     if (error) return error;
     if (!text) {
-        text = strdup(knob_info(knob)->fallback);
+        text = signer_strdup(knob_info(knob)->fallback);
         if (!text) return fail_plain(why, ERR_OUT_OF_MEMORY);
     }
     rest = text;
