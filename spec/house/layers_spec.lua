@@ -1,0 +1,149 @@
+-- The checks of `make lint` find what is planted, in a small tree of their own.
+local tree
+
+local function shell(command)
+    local pipe = assert(io.popen(command .. " 2>&1"))
+    local output = pipe:read("a")
+    local ok = pipe:close()
+    return ok == true, output
+end
+
+local function plant(path, text)
+    assert(os.execute(("mkdir -p '%s/%s'"):format(tree, path:match("^(.*)/"))))
+    local file = assert(io.open(tree .. "/" .. path, "w"))
+    file:write(text)
+    file:close()
+end
+
+before_each(function()
+    tree = os.tmpname()
+    os.remove(tree)
+    assert(os.execute("mkdir " .. tree))
+end)
+
+after_each(function()
+    assert(os.execute("rm -r " .. tree))
+end)
+
+describe("scripts/layers", function()
+    local function layers() return shell("lua5.4 scripts/layers " .. tree) end
+
+    local function finds(pattern)
+        local ok, output = layers()
+        assert.is_false(ok, output)
+        assert.matches(pattern, output)
+    end
+
+    it("passes this tree", function()
+        local ok, output = shell("lua5.4 scripts/layers")
+        assert.is_true(ok, output)
+    end)
+
+    it("passes what points to its own row or down", function()
+        plant("src/store/a.c", '#include "store/a.h"\n#include "custody/vault.h"\n#include "base/bytes.h"\n#include <stdio.h>\n')
+        plant("src/binding/b.c", '#include <lua.h>\n#include "session/call.h"\n')
+        plant("src/abi/c.c", '#include "frost_tbtc.h"\n#include "runtime/runtime.h"\n')
+        plant("lua/tbtc_signer/cli/d.lua", 'require("tbtc_signer.coordinator.e")\nlocal c = require "signer.codec"\n')
+        plant("lua/tbtc_signer/schema/e.lua", '-- see require("tbtc_signer.cli.main")\n')
+        local ok, output = layers()
+        assert.is_true(ok, output)
+        assert.equal("", output)
+    end)
+
+    it("finds an include that points up", function()
+        plant("src/frost/a.c", '#include "base/bytes.h"\n#include "custody/vault.h"\n')
+        finds("^src/frost/a%.c:2: frost must not reach up to custody\n$")
+    end)
+
+    it("finds one in a header and in a list", function()
+        plant("src/base/a.h", '#  include "curve/point.h"\n')
+        finds("src/base/a%.h:1")
+        plant("src/session/knobs.def", '#include "runtime/x.h"\n')
+        finds("src/session/knobs%.def:1: session must not reach up to runtime")
+    end)
+
+    it("finds Lua below the bindings", function()
+        plant("src/session/a.c", "#include <lua.h>\n")
+        finds("session must not know Lua")
+        plant("src/session/a.c", "#include <lauxlib.h>\n")
+        finds("session must not know Lua")
+    end)
+
+    it("finds an include without its folder, and a folder without a row", function()
+        plant("src/base/a.c", '#include "bytes.h"\n')
+        finds("not named from src/")
+        plant("src/helpers/b.c", "\n")
+        finds("src/helpers/b%.c:1: helpers has no row")
+        plant("src/abi/c.c", '#include "helpers/b.h"\n')
+        finds("src/abi/c%.c:1")
+    end)
+
+    it("finds a require that points up, however it is written", function()
+        for _, line in ipairs({ 'require("tbtc_signer.cli.main")', "local m = require 'tbtc_signer.cli.main'",
+            'x = require( "tbtc_signer.cli." .. name)', 'f(require("tbtc_signer.json"), require("tbtc_signer.cli"))' }) do
+            plant("lua/tbtc_signer/endpoints/a.lua", line .. "\n")
+            finds("^lua/tbtc_signer/endpoints/a%.lua:1: endpoints must not reach up to cli\n$")
+        end
+    end)
+
+    it("finds a Lua folder without a row", function()
+        plant("lua/tbtc_signer/misc/a.lua", "\n")
+        finds("misc has no row")
+    end)
+end)
+
+describe("scripts/layout", function()
+    local function layout() return shell("lua5.4 scripts/layout " .. tree) end
+
+    local function finds(pattern)
+        local ok, output = layout()
+        assert.is_false(ok, output)
+        assert.matches(pattern, output)
+    end
+
+    it("passes this tree", function()
+        local ok, output = shell("lua5.4 scripts/layout")
+        assert.is_true(ok, output)
+    end)
+
+    it("finds words of unfinished work and paths of one machine", function()
+        for _, word in ipairs({ "TO" .. "DO", "FIX" .. "ME: later", "XX" .. "X" }) do
+            plant("lua/a.lua", "-- " .. word .. "\n")
+            finds("^lua/a%.lua:1: unfinished work")
+        end
+        plant("lua/a.lua", 'open("/ho' .. 'me/somebody/x")\n')
+        finds("a path of one machine")
+    end)
+
+    it("finds white space at the end and tabs", function()
+        plant("src/base/a.c", "int a; \n")
+        finds("white space")
+        plant("src/base/a.c", "\tint a;\n")
+        finds("a tab")
+    end)
+
+    it("finds files and functions that are too long", function()
+        plant("src/base/a.c", ("int a;\n"):rep(501))
+        finds("a file of 501 lines")
+        plant("src/base/a.c", "static int f(void) {\n" .. ("    g();\n"):rep(66) .. "}\n")
+        finds("src/base/a%.c:1: a function of 66 lines")
+        plant("src/base/a.c", "static int f(int a,\n             int b) {\n" .. ("    g();\n"):rep(66) .. "}\n")
+        finds("a function of 66 lines")
+        plant("src/base/a.c", ("static int f(void) {\n" .. ("    g();\n"):rep(60) .. "}\n"):rep(2))
+        assert.is_true((layout()))
+    end)
+
+    it("finds allocations, clocks and string calls that pass by their door", function()
+        for _, line in ipairs({ "void *p = malloc(1);", "x = strdup(y);", "clock_gettime(CLOCK_REALTIME, &t);",
+            "t = time(NULL);", "strcpy(a, b);", "return rand();" }) do
+            plant("src/store/a.c", "    " .. line .. "\n")
+            finds("^src/store/a%.c:1")
+        end
+    end)
+
+    it("lets comments, strings, names and members be", function()
+        plant("src/store/a.c", '/* malloc(1) */ int my_time(void); // rand()\n/* a\n malloc(2) */ x->time(y); s = "malloc(3)";\n')
+        local ok, output = layout()
+        assert.is_true(ok, output)
+    end)
+end)
