@@ -48,6 +48,7 @@ enum signer_error round2_require_commitments(struct call *call, struct interacti
 /* 13 */
 enum signer_error round2_check_package(struct call *call, struct interactive_seat *seat, struct failure *why) {
     (void)call;
+    if (!seat->live || !seat->package) return fail(why, ERR_INTERNAL, "there is no entry or no package to check");
     return check_package_for(seat->live, seat->package, why);
 }
 
@@ -55,6 +56,7 @@ enum signer_error round2_check_package(struct call *call, struct interactive_sea
 enum signer_error round2_gate_participants(struct call *call, struct interactive_seat *seat, struct failure *why) {
     uint16_t members[PARTICIPANTS_MAX];
     size_t count = 0;
+    if (!seat->package) return fail(why, ERR_INTERNAL, "there is no package to check");
     for (size_t i = 0; i < seat->package->count && count < PARTICIPANTS_MAX; i++)
         if (frost_identifier_to_member(&members[count], &seat->package->entries[i].identifier)) count++;
     if (count != seat->package->count)
@@ -75,6 +77,7 @@ enum signer_error round2_require_authorization_room(struct call *call, struct in
     (void)call;
     struct marker marker;
     const struct session *session = seat->view.session;
+    if (!seat->live || !seat->package) return fail(why, ERR_INTERNAL, "there is no entry or no package to check");
     if (session->sets[SET_AUTHORIZED_MARKERS].count < REGISTRY_ENTRIES_MAX) return SIGNER_OK;
     authorization_of(seat, &marker);
     if (session_set_holds(session, SET_AUTHORIZED_MARKERS, marker.text, marker.len)) return SIGNER_OK;

@@ -1,0 +1,101 @@
+/* The call as the endpoint files see it: `call:leave()` and `call:enter()` around work that must not
+ * happen under the engine mutex, what kind of call it is, and its counters. */
+#include "binding/call_object.h"
+
+#include <string.h>
+
+#define CALL_METATABLE "signer.call"
+
+static const char *const counters[] = {
+#define COUNTER(name) #name,
+#include "session/counters.def"
+#undef COUNTER
+    NULL,
+};
+
+struct call *binding_check_call(lua_State *L, int index) {
+    struct call **slot = luaL_checkudata(L, index, CALL_METATABLE);
+    if (!*slot) luaL_argerror(L, index, "the call has ended");
+    return *slot;
+}
+
+void binding_end_call(lua_State *L, int index) {
+    struct call **slot = luaL_checkudata(L, index, CALL_METATABLE);
+    *slot = NULL;
+}
+
+/* call:enter(): takes the engine mutex again. The collector stands still while it is held. */
+static int call_object_enter(lua_State *L) {
+    struct call *call = binding_check_call(L, 1);
+    struct failure why = {0};
+    if (call->locked) return luaL_error(L, "the call holds the engine already");
+    binding_check(L, call_enter(call, &why), &why);
+    lua_gc(L, LUA_GCSTOP);
+    return 0;
+}
+
+/* call:leave() */
+static int call_object_leave(lua_State *L) {
+    call_leave(binding_check_call(L, 1));
+    lua_gc(L, LUA_GCRESTART);
+    return 0;
+}
+
+/* call:never_waits(): its answer depends on no record (D-120). */
+static int call_object_never_waits(lua_State *L) {
+    binding_check_call(L, 1)->never_waits = true;
+    return 0;
+}
+
+/* call:memory_only(): it needs no state, and does not open it. */
+static int call_object_memory_only(lua_State *L) {
+    struct call *call = binding_check_call(L, 1);
+    call->never_waits = true;
+    call->memory_only = true;
+    return 0;
+}
+
+/* call:count("INTERACTIVE_ROUND1_CALLS") */
+static int call_object_count(lua_State *L) {
+    struct call *call = binding_check_call(L, 1);
+    engine_count(call->engine, (enum counter)luaL_checkoption(L, 2, NULL, counters));
+    return 0;
+}
+
+/* call:holds_engine() -> boolean */
+static int call_object_holds_engine(lua_State *L) {
+    lua_pushboolean(L, binding_check_call(L, 1)->locked);
+    return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"enter", call_object_enter},
+    {"leave", call_object_leave},
+    {"never_waits", call_object_never_waits},
+    {"memory_only", call_object_memory_only},
+    {"count", call_object_count},
+    {"holds_engine", call_object_holds_engine},
+    {NULL, NULL},
+};
+
+static void push_metatable(lua_State *L) {
+    if (!luaL_newmetatable(L, CALL_METATABLE)) return;
+    luaL_newlib(L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+}
+
+void binding_push_call(lua_State *L, struct call *call) {
+    struct call **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    *slot = call;
+    push_metatable(L);
+    lua_setmetatable(L, -2);
+}
+
+int luaopen_binding_call(lua_State *L) {
+    push_metatable(L);
+    lua_pop(L, 1);
+    lua_newtable(L);
+    return 1;
+}
