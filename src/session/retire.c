@@ -1,0 +1,59 @@
+/* Retirement of a wallet that never signed (D-013, D-123, D-125). */
+#include "session/retire.h"
+
+#include <string.h>
+
+#include "curve/point.h"
+#include "session/live.h"
+
+bool key_group_is_valid(const char *text, size_t len) {
+    uint8_t encoded[POINT_BYTES];
+    struct point point;
+    if (len != KEY_GROUP_TEXT_BYTES) return false;
+    for (size_t i = 0; i < len; i++)
+        if (text[i] >= 'A' && text[i] <= 'F') return false;
+    return hex_decode(encoded, text, len) && point_decode(&point, encoded) == SIGNER_OK;
+}
+
+/* Nothing but what retirement clears. */
+static bool keeps_nothing(const struct session *session) {
+    static const enum session_field cleared[] = {FIELD_DKG_FINGERPRINT, FIELD_KEY_PACKAGES, FIELD_PUBLIC_PACKAGE,
+                                                 FIELD_DKG_RESULT,      FIELD_SHARE_EPOCH,  FIELD_DKG_ORIGIN};
+    uint32_t present = session->present;
+    for (size_t i = 0; i < sizeof cleared / sizeof *cleared; i++)
+        present &= ~(UINT32_C(1) << cleared[i]);
+    for (size_t set = 1; set < SET_COUNT; set++)
+        if (session->sets[set].count) return false;
+    return present == 0;
+}
+
+static void clear_fields(struct changes *changes, const struct session *session) {
+    static const enum session_field cleared[] = {FIELD_DKG_FINGERPRINT, FIELD_KEY_PACKAGES, FIELD_PUBLIC_PACKAGE,
+                                                 FIELD_DKG_RESULT,      FIELD_SHARE_EPOCH,  FIELD_DKG_ORIGIN};
+    const char *id = (const char *)session->id.data;
+    for (size_t i = 0; i < sizeof cleared / sizeof *cleared; i++)
+        if (session_has(session, cleared[i])) change_field_clear(changes, id, session->id.len, cleared[i]);
+    if (keeps_nothing(session)) change_session_delete(changes, id, session->id.len);
+}
+
+enum signer_error retire_wallet(struct call *call, const char *key_group, struct retire_result *out,
+                                struct failure *why) {
+    struct state *state = call->engine->state;
+    struct changes changes;
+    struct session *wallet = state_wallet(state, key_group, KEY_GROUP_TEXT_BYTES, NULL);
+    memset(out, 0, sizeof *out);
+    call_depend(call, wallet);
+    if (!wallet || wallet->dkg_origin != 2) return SIGNER_OK;
+    if (state_key_group_used(state, key_group, KEY_GROUP_TEXT_BYTES))
+        return fail(why, ERR_KEY_GROUP_IN_USE, "the wallet of session %.*s has a consumed or completed attempt",
+                    (int)wallet->id.len, (const char *)wallet->id.data);
+    out->retired = wallet->seat_count > 0;
+    out->seats = (uint16_t)wallet->seat_count;
+    changes_init(&changes);
+    clear_fields(&changes, wallet);
+    change_purge(&changes);
+    enum signer_error error = call_commit(call, &changes, RECORD_RESERVED, why);
+    changes_free(&changes);
+    if (!error) live_remove_key_group(call->engine->live, key_group, KEY_GROUP_TEXT_BYTES);
+    return error;
+}
