@@ -55,10 +55,13 @@ static int call_object_memory_only(lua_State *L) {
     return 0;
 }
 
-/* call:count("INTERACTIVE_ROUND1_CALLS") */
+/* call:count("INTERACTIVE_ROUND1_CALLS"): once a call, though a stage may run again */
+_Static_assert(COUNTER_COUNT <= 32, "counted has 32 bits");
 static int call_object_count(lua_State *L) {
     struct call *call = binding_check_call(L, 1);
-    engine_count(call->engine, (enum counter)luaL_checkoption(L, 2, NULL, counters));
+    int counter = luaL_checkoption(L, 2, NULL, counters);
+    if (!(call->counted & (1u << counter))) engine_count(call->engine, (enum counter)counter);
+    call->counted |= 1u << counter;
     return 0;
 }
 

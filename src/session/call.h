@@ -27,6 +27,7 @@ struct call {
     bool locked;
     bool committed;       /* its one CHANGE was appended and applied */
     bool durable;         /* call_wait found everything the reply depends on synced */
+    uint32_t counted;     /* counters raised by this call: each once, though stages may run again */
     uint64_t ticket;      /* newest record the reply depends on; 0 none */
     bool never_waits;     /* abort, VerifySignatureShare: no storage failure (D-120) */
     bool memory_only;     /* abort: does not open the state, there is nothing to abort without it */

@@ -1,6 +1,7 @@
 --- Spends the nonces of a seat on one signing package. Order of checks: interactive-session 10; the
 -- numbers are those of its table.
 local check = require("tbtc_signer.check")
+local frost = require("signer.frost")
 local gates = require("tbtc_signer.gates")
 local interactive = require("signer.interactive")
 local schema = require("tbtc_signer.schema.interactive")
@@ -12,6 +13,16 @@ local round2 = {
     request = schema.InteractiveRound2Request,
     response = schema.InteractiveRound2Result,
 }
+
+--- The seat itself and every participant of the package that is a member at all.
+local function members(own, package)
+    local list = { own }
+    for _, identifier in ipairs(package:identifiers()) do
+        local member = frost.member(identifier)
+        if member and member ~= own then list[#list + 1] = member end
+    end
+    return list
+end
 
 function round2.gates(call, request)
     call:count("INTERACTIVE_ROUND2_CALLS")
@@ -26,7 +37,7 @@ function round2.gates(call, request)
         package = package,
     })
     request.attempt_id = attempt_id
-    gates.ask_signing(call, request.session_id, check.members(request.member_identifier, package)) -- 10 and 14
+    gates.ask_signing(call, request.session_id, members(request.member_identifier, package)) -- takes effect at 10, 14
 end
 
 function round2.state(call, request)
