@@ -18,8 +18,8 @@ const uint8_t *binding_check_raw(lua_State *L, int index, size_t len) {
 }
 
 void binding_check_identifier(lua_State *L, int index, struct frost_identifier *out) {
-    if (lua_isinteger(L, index)) {
-        lua_Integer member = lua_tointeger(L, index);
+    if (lua_type(L, index) == LUA_TNUMBER) {
+        lua_Integer member = luaL_checkinteger(L, index);
         if (member < 1 || member > UINT16_MAX) binding_raise_error(L, ERR_FROST_FIELD, NULL);
         frost_identifier_from_member(out, (uint16_t)member);
         return;

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "binding/frost_objects.h"
+#include "frost/dealer.h"
+#include "frost/draw.h"
 
 static int push_failure(lua_State *L, enum signer_error error, const struct frost_identifier *culprit,
                         bool has_culprit) {
@@ -147,6 +149,47 @@ static int make_round1_package(lua_State *L) {
     return 1;
 }
 
+/* deal({member, …}, threshold, seed) -> {key package bytes, …}, public package; nil, error name */
+static int deal(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    size_t count = (size_t)luaL_len(L, 1);
+    uint16_t *members = lua_newuserdatauv(L, (count + 1) * sizeof *members, 0);
+    struct frost_key_package *packages = lua_newuserdatauv(L, (count + 1) * sizeof *packages, 0);
+    for (size_t i = 0; i < count; i++) {
+        lua_geti(L, 1, (lua_Integer)i + 1);
+        members[i] = (uint16_t)luaL_checkinteger(L, -1);
+        lua_pop(L, 1);
+    }
+    uint16_t threshold = (uint16_t)luaL_checkinteger(L, 2);
+    lua_createtable(L, (int)count, 0);
+    struct frost_public_package *keys = binding_push_public_package(L);
+    enum signer_error error = frost_deal(packages, keys, members, count, threshold, binding_check_raw(L, 3, 32));
+    if (error != SIGNER_OK) return push_failure(L, error, NULL, false);
+    for (size_t i = 0; i < count; i++) {
+        struct buffer buffer;
+        buffer_init(&buffer);
+        binding_push_buffer(L, &buffer, frost_key_package_encode(&buffer, &packages[i]));
+        lua_rawseti(L, -3, (lua_Integer)i + 1);
+    }
+    return 2;
+}
+
+/* stream(seed, count) -> the first `count` draws of 32 bytes */
+static int stream(lua_State *L) {
+    struct draw draw;
+    uint8_t raw[32];
+    luaL_Buffer out;
+    draw_begin(&draw, binding_check_raw(L, 1, DRAW_SEED_BYTES));
+    lua_Integer count = luaL_checkinteger(L, 2);
+    luaL_buffinit(L, &out);
+    for (lua_Integer i = 0; i < count; i++) {
+        draw_bytes(&draw, raw);
+        luaL_addlstring(&out, (const char *)raw, sizeof raw);
+    }
+    luaL_pushresult(&out);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"part1", part1},
     {"part2", part2},
@@ -155,6 +198,8 @@ static const luaL_Reg functions[] = {
     {"round2_secret", round2_secret},
     {"round2_share", round2_share},
     {"make_round1_package", make_round1_package},
+    {"deal", deal},
+    {"stream", stream},
     {NULL, NULL},
 };
 

@@ -122,16 +122,19 @@ static int decode_nonces(lua_State *L) {
     return push_nonces(L, &out);
 }
 
-/* sign(signing_package, nonces, key package, root or nil, clear the nonces first) -> share, whether the
+/* sign(signing_package, nonces, key package, root or nil, clear the nonces first): the key package is not
+ * checked against itself -> share, whether the
  * nonces were zero afterwards; nil, error name, the same on failure */
 static int sign(lua_State *L) {
     struct frost_key_package key;
     struct frost_nonces secret;
     struct frost_root root;
     uint8_t share[FROST_SHARE_BYTES];
+    size_t len;
     const struct frost_signing_package *package = binding_check_signing_package(L, 1);
     check_nonces(L, 2, &secret);
-    check_key(L, 3, &key);
+    const char *raw = luaL_checklstring(L, 3, &len);
+    binding_check(L, frost_key_package_parse(&key, (const uint8_t *)raw, len), NULL);
     binding_check_root(L, 4, &root);
     if (lua_toboolean(L, 5)) frost_nonces_clear(&secret);
     enum signer_error error = frost_sign(share, package, &secret, &key, &root);
