@@ -1,0 +1,67 @@
+/* Applies a checked draft: moves what it holds into the state. Nothing here can fail. */
+#include <stdlib.h>
+
+#include "registry/draft.h"
+
+static void apply_session(struct state *state, struct session_draft *session, uint64_t ticket) {
+    struct session *base = session->base;
+    struct session *work = session->work;
+    if (base && !work) {
+        state_remove_session(state, base);
+    } else if (base) {
+        state_unindex(state, base);
+        session_move_content(base, work);
+        state_index(state, base);
+        if (ticket) base->last_ticket = ticket;
+    } else if (work) {
+        work->last_ticket = ticket;
+        state_add_session(state, work);
+        session->work = NULL;
+    }
+}
+
+static void apply_operators(struct state *state, struct draft *draft) {
+    struct tree_node *node = NULL;
+    while ((node = draft->operators.root)) {
+        tree_remove(&draft->operators, node);
+        struct operator_entry *entry = TREE_OBJECT(node, struct operator_entry, node);
+        struct operator_entry *old = state_operator(state, entry->id);
+        if (!old) {
+            tree_insert(&state->operators, &entry->node);
+            continue;
+        }
+        old->score = entry->score;
+        old->quarantined = entry->quarantined;
+        free(entry);
+    }
+}
+
+static void apply_globals(struct state *state, struct draft *draft) {
+    texts_release(&state->globals.certificates);
+    texts_release(&state->globals.intent);
+    state->globals = draft->globals;
+    draft->globals.certificates = (struct text_set){0};
+    draft->globals.intent = (struct text_set){0};
+}
+
+void draft_apply(struct state *state, uint64_t seq, const uint8_t chain[32], uint64_t ticket) {
+    struct draft *draft = state->draft;
+    for (struct session_draft *session = draft_next(draft, NULL); session;) {
+        struct session_draft *next = draft_next(draft, session);
+        apply_session(state, session, ticket);
+        session = next;
+    }
+    draft_put_tombstones(draft);
+    apply_operators(state, draft);
+    apply_globals(state, draft);
+    if (draft->type == RECORD_CHANGE) witness_push(&state->witness, seq, chain);
+    if (draft->purge) witness_purge(&state->witness, seq);
+    if (draft->rebase) witness_rebase(&state->witness, draft->rebase);
+    if (draft->type != RECORD_SNAP_PART) state->snapshot_over = true;
+    draft_discard(state);
+}
+
+void changes_apply(struct state *state, const struct changes *changes, const struct store_position *position) {
+    if (changes_prepare(state, changes) != SIGNER_OK) abort(); /* never checked: memory would lie */
+    draft_apply(state, position->seq, position->chain, position->ticket);
+}

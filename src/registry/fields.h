@@ -1,0 +1,45 @@
+/* Values of the session fields 1 to 24 (sealed-store 35.6, 6.3): decoded once, never changed, counted
+ * by owners (any thread may drop one). What is secret lies in the vault. */
+#ifndef SIGNER_REGISTRY_FIELDS_H
+#define SIGNER_REGISTRY_FIELDS_H
+
+#include <stdatomic.h>
+
+#include "registry/state.h"
+
+struct field_value {
+    atomic_uint owners;
+    enum session_field field;
+    struct vault *vault;
+    uint8_t *raw; /* as encoded, one zero byte behind; NULL when the value lies in the vault */
+    size_t raw_len;
+    vault_handle secret;    /* fields 6, 7, 14: the encoded value */
+    uint64_t number;        /* fields 15, 18 to 23 */
+    const char *text;       /* fields 1, 5, 9, 11, 13, 17 */
+    struct seat_key *seats; /* field 2 */
+    size_t seat_count;
+    struct frost_public_package public_package; /* field 3 */
+    struct dkg_result dkg;                      /* field 4 */
+    struct built_transaction tx;                /* field 12 */
+    struct rekey_event rekey;                   /* field 16 */
+    struct share_refresh *refreshes;            /* field 24 */
+    size_t refresh_count;
+};
+
+/* Decodes with every rule that the value alone can break. ERR_STATE_CORRUPT, ERR_STATE_VERSION (no
+ * such field), ERR_OUT_OF_MEMORY, ERR_MEMORY_LOCK. */
+enum signer_error field_decode(struct field_value **out, struct vault *vault, enum session_field field,
+                               const uint8_t *in, size_t len);
+/* Field 2 from packages that lie in the vault already: they are copied, nothing is computed. */
+enum signer_error field_from_seats(struct field_value **out, struct vault *vault, const struct seat_key *seats,
+                                   size_t count);
+/* Field 3 from a parsed package. */
+enum signer_error field_from_public_package(struct field_value **out, const struct frost_public_package *keys);
+/* Appends the encoded value; holds secrets for fields 2, 6, 7, 14, 24. */
+enum signer_error field_encode(struct buffer *out, const struct field_value *value);
+struct field_value *field_share(struct field_value *value);
+void field_release(struct field_value *value); /* NULL is a no-op; wipes with the last owner */
+/* Points the visible members of the session at its value of the field, or clears them. */
+void field_show(struct session *session, enum session_field field);
+
+#endif

@@ -1,0 +1,271 @@
+/* The state as the ops of a snapshot, in the order of 35.6, and the sink through which the store
+ * replays and snapshots. */
+#include <sodium.h>
+#include <string.h>
+
+#include "registry/draft.h"
+#include "registry/internal.h"
+
+#define GENESIS_CANARY_PERCENT 10
+
+typedef enum signer_error (*emit_op)(void *argument, uint8_t op, const uint8_t *payload, size_t len);
+
+struct writer {
+    struct state *state;
+    emit_op emit;
+    void *argument;
+    struct buffer payload; /* may hold shares: wiped after each op */
+    enum signer_error error;
+};
+
+static void put(struct writer *writer, enum state_op op) {
+    if (writer->error == SIGNER_OK) writer->error = buffer_status(&writer->payload);
+    if (writer->error == SIGNER_OK)
+        writer->error = writer->emit(writer->argument, (uint8_t)op, writer->payload.data, writer->payload.len);
+    buffer_clear(&writer->payload);
+}
+
+static void put_witness(struct writer *writer) {
+    struct witness_point point;
+    uint64_t base = state_witness_base(writer->state);
+    uint64_t tip = state_generation(writer->state);
+    if (!state_witness_at(writer->state, base, &point)) {
+        writer->error = ERR_INTERNAL;
+        return;
+    }
+    buffer_be64(&writer->payload, base);
+    buffer_append(&writer->payload, point.previous_commitment, 32);
+    buffer_append(&writer->payload, point.image_digest, 32);
+    put(writer, OP_WITNESS_BASE);
+    size_t in_op = 0;
+    for (uint64_t generation = base + 1; generation <= tip; generation++) {
+        if (!state_witness_at(writer->state, generation, &point)) break;
+        buffer_append(&writer->payload, point.image_digest, 32);
+        if (++in_op < WITNESS_DIGESTS_PER_OP && generation < tip) continue;
+        put(writer, OP_WITNESS_DIGESTS);
+        in_op = 0;
+    }
+}
+
+static void put_engine(struct writer *writer) {
+    const struct globals *globals = &writer->state->globals;
+    struct buffer *payload = &writer->payload;
+    uint64_t open_number = 0;
+    uint64_t purge_seq = 0;
+    witness_counters(&writer->state->witness, &open_number, &purge_seq);
+    buffer_be64(payload, state_generation(writer->state));
+    buffer_be64(payload, open_number);
+    buffer_be64(payload, purge_seq);
+    put(writer, OP_ENGINE_STATE);
+    put_witness(writer);
+    if (globals->has_canary) {
+        buffer_u8(payload, globals->canary.current_percent);
+        buffer_u8(payload, globals->canary.previous_percent);
+        buffer_be64(payload, globals->canary.version);
+        buffer_be64(payload, globals->canary.last_action_unix);
+        put(writer, OP_CANARY_SET);
+    }
+    if (globals->refresh_epoch) {
+        buffer_be64(payload, globals->refresh_epoch);
+        put(writer, OP_REFRESH_EPOCH_SET);
+    }
+    if (globals->imported) {
+        buffer_be16(payload, globals->import_schema);
+        buffer_append(payload, globals->import_sha256, 32);
+        buffer_be64(payload, globals->imported_at_unix);
+        put(writer, OP_IMPORTED);
+    }
+}
+
+/* By operator: its score, then its quarantine. */
+static void put_operators(struct writer *writer, const struct tree_node *node) {
+    if (!node) return;
+    put_operators(writer, node->left);
+    const struct operator_entry *entry = TREE_OBJECT(node, const struct operator_entry, node);
+    if (entry->score) {
+        buffer_be16(&writer->payload, entry->id);
+        buffer_be64(&writer->payload, entry->score);
+        put(writer, OP_SCORE_SET);
+    }
+    if (entry->quarantined) {
+        buffer_be16(&writer->payload, entry->id);
+        buffer_u8(&writer->payload, 1);
+        put(writer, OP_QUARANTINE_SET);
+    }
+    put_operators(writer, node->right);
+}
+
+static void put_tombstones(struct writer *writer) {
+    const struct tombstone *stone = NULL;
+    for (size_t bucket = 0; bucket < TOMBSTONE_BUCKETS; bucket++) {
+        for (size_t at = 0; (stone = tombstones_at(&writer->state->tombstones, bucket, at)); at++) {
+            buffer_append(&writer->payload, stone->digest, 32);
+            buffer_lp(&writer->payload, stone->group ? stone->group->text : "",
+                      stone->group ? KEY_GROUP_TEXT_BYTES : 0);
+            buffer_be32(&writer->payload, stone->highest);
+            put(writer, OP_TOMBSTONE);
+        }
+    }
+}
+
+static void begin_part(struct writer *writer, const struct session *session, int part) {
+    buffer_lp(&writer->payload, session->id.data, session->id.len);
+    buffer_u8(&writer->payload, (uint8_t)part);
+}
+
+static void put_session(struct writer *writer, const struct session *session) {
+    buffer_lp(&writer->payload, session->id.data, session->id.len);
+    put(writer, OP_SESSION_CREATE);
+    for (int field = 1; field < FIELD_COUNT && writer->error == SIGNER_OK; field++) {
+        if (!session_has(session, (enum session_field)field)) continue;
+        begin_part(writer, session, field);
+        writer->error = session_field_encode(&writer->payload, session, (enum session_field)field);
+        put(writer, OP_FIELD_SET);
+    }
+    for (int set = 1; set < SET_COUNT; set++) {
+        for (size_t i = 0; i < session->sets[set].count; i++) {
+            struct bytes entry = session->sets[set].entries[i];
+            begin_part(writer, session, set);
+            buffer_lp(&writer->payload, entry.data, entry.len);
+            put(writer, OP_SET_ADD);
+        }
+    }
+    for (int list = 1; list < LIST_COUNT; list++) {
+        for (size_t i = 0; i < session->lists[list].count; i++) {
+            struct bytes item = session->lists[list].entries[i];
+            begin_part(writer, session, list);
+            buffer_append(&writer->payload, item.data, item.len);
+            put(writer, OP_LIST_APPEND);
+        }
+    }
+}
+
+static void put_anchor(struct writer *writer) {
+    const struct globals *globals = &writer->state->globals;
+    if (globals->anchor_confirmed) {
+        buffer_be64(&writer->payload, globals->anchor_seq);
+        buffer_append(&writer->payload, globals->anchor_chain, 32);
+        put(writer, OP_ANCHOR_CONFIRMED);
+    }
+    for (uint8_t kind = 1; kind <= 2; kind++) {
+        if (!globals->has_checkpoint[kind]) continue;
+        buffer_u8(&writer->payload, kind);
+        buffer_append(&writer->payload, globals->checkpoint[kind], CHECKPOINT_BYTES);
+        put(writer, OP_CHECKPOINT_SET);
+    }
+    for (size_t i = 0; i < globals->certificates.count; i++) {
+        buffer_lp(&writer->payload, globals->certificates.entries[i].data, globals->certificates.entries[i].len);
+        put(writer, OP_TRUST_APPEND);
+    }
+    if (globals->intent.count) {
+        buffer_lp(&writer->payload, globals->intent.entries[0].data, globals->intent.entries[0].len);
+        put(writer, OP_TRUST_INTENT);
+    }
+}
+
+static enum signer_error write_snapshot(struct state *state, emit_op emit, void *argument) {
+    struct writer writer = {.state = state, .emit = emit, .argument = argument};
+    buffer_init(&writer.payload);
+    put_engine(&writer);
+    put_operators(&writer, state->operators.root);
+    put_tombstones(&writer);
+    for (struct session *session = state_next(state, NULL); session && writer.error == SIGNER_OK;
+         session = state_next(state, session))
+        put_session(&writer, session);
+    put_anchor(&writer);
+    buffer_free(&writer.payload);
+    return writer.error;
+}
+
+static enum signer_error hash_op(void *argument, uint8_t op, const uint8_t *payload, size_t len) {
+    uint8_t head[5] = {op};
+    store_be32(head + 1, (uint32_t)len);
+    crypto_hash_sha256_update(argument, head, sizeof head);
+    crypto_hash_sha256_update(argument, payload, len);
+    return SIGNER_OK;
+}
+
+enum signer_error state_digest(struct state *state, uint8_t out[32]) {
+    crypto_hash_sha256_state hash;
+    crypto_hash_sha256_init(&hash);
+    enum signer_error error = write_snapshot(state, hash_op, &hash);
+    crypto_hash_sha256_final(&hash, out);
+    sodium_memzero(&hash, sizeof hash);
+    return error;
+}
+
+/* -- sink -------------------------------------------------------------------------------------- */
+
+static void *sink_new(void *context) {
+    const struct state_context *of = context;
+    return state_new(of->vault, of->max_sessions);
+}
+
+static void sink_free(void *context, void *state) {
+    (void)context;
+    state_free(state);
+}
+
+static void sink_begin(void *context, void *state_pointer, const uint8_t store_id[32], uint64_t created_unix_ms) {
+    (void)context;
+    struct state *state = state_pointer;
+    witness_set_store(&state->witness, store_id);
+    if (created_unix_ms == 0 || witness_genesis(&state->witness) != SIGNER_OK) return;
+    state->globals.has_canary = true;
+    state->globals.canary = (struct canary){.current_percent = GENESIS_CANARY_PERCENT,
+                                            .previous_percent = GENESIS_CANARY_PERCENT,
+                                            .version = 1,
+                                            .last_action_unix = created_unix_ms / 1000};
+}
+
+static enum signer_error sink_apply(void *context, void *state, enum record_type type, const uint8_t *body, size_t len,
+                                    uint64_t seq, const uint8_t chain[32]) {
+    (void)context;
+    enum signer_error error = draft_check(state, type, body, len, NULL, NULL);
+    if (error == SIGNER_OK) draft_apply(state, seq, chain, 0);
+    return error;
+}
+
+static void sink_opened(void *context, void *state_pointer, uint64_t open_number) {
+    (void)context;
+    struct state *state = state_pointer;
+    witness_set_counters(&state->witness, open_number, NULL);
+}
+
+static enum signer_error sink_check(void *context, void *state_pointer) {
+    const struct state_context *of = context;
+    struct state *state = state_pointer;
+    if (!state_history_complete(state)) return ERR_STATE_CORRUPT;
+    if (of->max_sessions && state->sessions.count > *of->max_sessions) return ERR_CONFIGURATION;
+    return SIGNER_OK;
+}
+
+static enum signer_error sink_snapshot(void *context, void *state, emit_op emit, void *argument) {
+    (void)context;
+    return write_snapshot(state, emit, argument);
+}
+
+static void sink_rechained(void *context, void *state_pointer, enum record_type type, uint64_t old_seq, uint64_t seq,
+                           const uint8_t chain[32]) {
+    (void)context;
+    struct state *state = state_pointer;
+    if (type == RECORD_CHANGE) witness_rechain(&state->witness, old_seq, seq, chain);
+}
+
+static uint64_t sink_purge_seq(void *context, void *state) {
+    (void)context;
+    return state_purge_seq(state);
+}
+
+struct store_sink state_sink(struct state_context *context) {
+    return (struct store_sink){.context = context,
+                               .state_new = sink_new,
+                               .begin = sink_begin,
+                               .state_free = sink_free,
+                               .apply = sink_apply,
+                               .opened = sink_opened,
+                               .check = sink_check,
+                               .snapshot = sink_snapshot,
+                               .rechained = sink_rechained,
+                               .purge_seq = sink_purge_seq};
+}

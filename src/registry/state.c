@@ -1,0 +1,507 @@
+/* The state: sessions and the indexes over them. */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "curve/hash.h"
+#include "registry/draft.h"
+#include "registry/internal.h"
+
+#define FIELD_BIT(field) ((uint32_t)1 << (field))
+#define DKG_FIELDS                                                                                                     \
+    (FIELD_BIT(FIELD_DKG_FINGERPRINT) | FIELD_BIT(FIELD_KEY_PACKAGES) | FIELD_BIT(FIELD_PUBLIC_PACKAGE) |              \
+     FIELD_BIT(FIELD_DKG_RESULT))
+#define TRANSACTION_FIELDS                                                                                             \
+    (FIELD_BIT(FIELD_BUILD_TX_FINGERPRINT) | FIELD_BIT(FIELD_TX_RESULT) | FIELD_BIT(FIELD_BUILD_TX_AT))
+
+#define SESSION_OF(node, member) TREE_OBJECT(node, struct session, member)
+#define CONST_SESSION_OF(node, member) TREE_OBJECT(node, const struct session, member)
+
+/* -- orders ------------------------------------------------------------------------------------ */
+
+static int compare_ids(const struct session *a, const struct session *b) {
+    return bytes_compare(a->id.data, a->id.len, b->id.data, b->id.len);
+}
+
+static int compare_by_id(const struct tree_node *a, const struct tree_node *b) {
+    return compare_ids(CONST_SESSION_OF(a, by_id), CONST_SESSION_OF(b, by_id));
+}
+
+static int probe_id(const void *key, const struct tree_node *node) {
+    const struct bytes *id = key;
+    const struct session *session = CONST_SESSION_OF(node, by_id);
+    return bytes_compare(id->data, id->len, session->id.data, session->id.len);
+}
+
+static bool owns_distributed(const struct session *session) {
+    return session->dkg_origin == DKG_ORIGIN_DISTRIBUTED;
+}
+
+static int compare_by_wallet(const struct tree_node *a, const struct tree_node *b) {
+    const struct session *left = CONST_SESSION_OF(a, by_wallet);
+    const struct session *right = CONST_SESSION_OF(b, by_wallet);
+    int order = memcmp(left->dkg.key_group, right->dkg.key_group, KEY_GROUP_TEXT_BYTES);
+    if (order) return order;
+    if (owns_distributed(left) != owns_distributed(right)) return owns_distributed(left) ? -1 : 1;
+    return compare_ids(left, right);
+}
+
+/* The sought place lies before every session of the key group. */
+static int probe_wallet(const void *key, const struct tree_node *node) {
+    int order = memcmp(key, CONST_SESSION_OF(node, by_wallet)->dkg.key_group, KEY_GROUP_TEXT_BYTES);
+    return order ? order : -1;
+}
+
+static int compare_by_age(const struct tree_node *a, const struct tree_node *b) {
+    const struct session *left = CONST_SESSION_OF(a, by_age);
+    const struct session *right = CONST_SESSION_OF(b, by_age);
+    if (left->age_unix != right->age_unix) return left->age_unix < right->age_unix ? -1 : 1;
+    return compare_ids(left, right);
+}
+
+static int probe_age(const void *key, const struct tree_node *node) {
+    return compare_by_age(&((const struct session *)key)->by_age, node);
+}
+
+static int compare_operators(const struct tree_node *a, const struct tree_node *b) {
+    return (int)TREE_OBJECT(a, const struct operator_entry, node)->id -
+           (int)TREE_OBJECT(b, const struct operator_entry, node)->id;
+}
+
+static int probe_operator(const void *key, const struct tree_node *node) {
+    return (int)*(const uint16_t *)key - (int)TREE_OBJECT(node, const struct operator_entry, node)->id;
+}
+
+/* -- one session ------------------------------------------------------------------------------- */
+
+struct session *session_new(const void *id, size_t len) {
+    struct session *session = signer_calloc(1, sizeof *session);
+    uint8_t *copy = signer_malloc(len);
+    if (!session || !copy) {
+        free(session);
+        free(copy);
+        return NULL;
+    }
+    memcpy(copy, id, len);
+    session->id = (struct bytes){copy, len};
+    return session;
+}
+
+void session_clear(struct session *session) {
+    for (int field = 1; field < FIELD_COUNT; field++) {
+        field_release(session->values[field]);
+        session->values[field] = NULL;
+        field_show(session, (enum session_field)field);
+    }
+    for (int set = 1; set < SET_COUNT; set++)
+        texts_release(&session->sets[set]);
+    for (int list = 1; list < LIST_COUNT; list++)
+        texts_release(&session->lists[list]);
+}
+
+void session_free(struct session *session) {
+    if (!session) return;
+    session_clear(session);
+    free((void *)(uintptr_t)session->id.data);
+    free(session);
+}
+
+struct session *session_copy(const struct session *session) {
+    struct session *copy = session_new(session->id.data, session->id.len);
+    if (!copy) return NULL;
+    for (int field = 1; field < FIELD_COUNT; field++) {
+        if (!session->values[field]) continue;
+        copy->values[field] = field_share(session->values[field]);
+        field_show(copy, (enum session_field)field);
+    }
+    for (int set = 1; set < SET_COUNT; set++)
+        texts_share(&copy->sets[set], &session->sets[set]);
+    for (int list = 1; list < LIST_COUNT; list++)
+        texts_share(&copy->lists[list], &session->lists[list]);
+    return copy;
+}
+
+void session_move_content(struct session *to, struct session *from) {
+    session_clear(to);
+    for (int field = 1; field < FIELD_COUNT; field++) {
+        to->values[field] = from->values[field];
+        from->values[field] = NULL;
+        field_show(to, (enum session_field)field);
+        field_show(from, (enum session_field)field);
+    }
+    for (int set = 1; set < SET_COUNT; set++) {
+        to->sets[set] = from->sets[set];
+        from->sets[set] = (struct text_set){0};
+    }
+    for (int list = 1; list < LIST_COUNT; list++) {
+        to->lists[list] = from->lists[list];
+        from->lists[list] = (struct text_set){0};
+    }
+}
+
+bool session_has(const struct session *session, enum session_field field) {
+    return (session->present & FIELD_BIT(field)) != 0;
+}
+
+bool session_is_per_message(const struct session *session) {
+    return session_has(session, FIELD_BOUND_KEY_GROUP) && (session->present & DKG_FIELDS) == 0;
+}
+
+bool session_is_retired(const struct session *session) {
+    return session_is_per_message(session) && !session->live;
+}
+
+static bool holds_entries(const struct session *session, int first_set, int last_set) {
+    for (int set = first_set; set <= last_set; set++)
+        if (session->sets[set].count) return true;
+    return false;
+}
+
+static bool holds_lists(const struct session *session) {
+    for (int list = 1; list < LIST_COUNT; list++)
+        if (session->lists[list].count) return true;
+    return false;
+}
+
+bool session_needs_tombstone(const struct session *session) {
+    return session_has(session, FIELD_HIGHEST_ATTEMPT) ||
+           holds_entries(session, SET_CONSUMED_MARKERS, SET_AUTHORIZED_MARKERS);
+}
+
+bool session_holds_nothing(const struct session *session, uint32_t allowed_fields) {
+    return (session->present & ~allowed_fields) == 0 && !holds_entries(session, 1, SET_COUNT - 1) &&
+           !holds_lists(session);
+}
+
+bool session_may_be_deleted(const struct session *session) {
+    if (session_holds_nothing(session, TRANSACTION_FIELDS)) return true;
+    return session_is_per_message(session) && !session_has(session, FIELD_REKEY_EVENT) && !holds_lists(session) &&
+           !holds_entries(session, SET_CONSUMED_ATTEMPTS, SET_CONSUMED_FINALIZE_FINGERPRINTS);
+}
+
+bool session_set_holds(const struct session *session, enum session_set set, const char *entry, size_t len) {
+    return texts_find(&session->sets[set], entry, len, NULL);
+}
+
+const struct seat_key *session_seat(const struct session *session, uint16_t member) {
+    size_t low = 0;
+    size_t high = session->seat_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (session->seats[middle].member == member) return &session->seats[middle];
+        if (session->seats[middle].member < member)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+enum signer_error session_field_encode(struct buffer *out, const struct session *session, enum session_field field) {
+    return session_has(session, field) ? field_encode(out, session->values[field]) : SIGNER_OK;
+}
+
+void session_digest(uint8_t out[32], const void *id, size_t len) {
+    sha256(out, id, len);
+}
+
+/* -- indexes ----------------------------------------------------------------------------------- */
+
+static bool idle_transaction(const struct session *session) {
+    return !session->live && session_holds_nothing(session, TRANSACTION_FIELDS);
+}
+
+static uint64_t age_of(const struct state *state, const struct session *session) {
+    if (!session_is_retired(session)) return session->build_tx_at_unix;
+    if (session->idle_since_unix) return session->idle_since_unix;
+    return session_has(session, FIELD_RETIRED_AT) ? session->retired_at_unix : state->loaded_at_unix;
+}
+
+static struct key_group *group_of(const struct state *state, const char *text) {
+    return text && *text ? groups_find(&state->groups, text, strlen(text)) : NULL;
+}
+
+/* Key groups that the session's consumed or completed attempts belong to. */
+static void count_used(const struct state *state, const struct session *session, bool more) {
+    struct key_group *bound = group_of(state, session->bound_key_group);
+    struct key_group *own = group_of(state, session->dkg.key_group);
+    if (bound) bound->used = more ? bound->used + 1 : bound->used - 1;
+    if (own && own != bound) own->used = more ? own->used + 1 : own->used - 1;
+}
+
+void state_unindex(struct state *state, struct session *session) {
+    if (session->by_wallet.level) tree_remove(&state->wallets, &session->by_wallet);
+    if (session->by_age.level) tree_remove(&state->ages, &session->by_age);
+    struct key_group *rekeyed = group_of(state, session->rekey.key_group);
+    if (rekeyed) rekeyed->rekeys--;
+    if (session->counted_used) count_used(state, session, false);
+    if (session->counted_active) state->active--;
+    session->counted_used = session->counted_active = false;
+}
+
+void state_index(struct state *state, struct session *session) {
+    if (session_has(session, FIELD_DKG_RESULT)) tree_insert(&state->wallets, &session->by_wallet);
+    bool idle = idle_transaction(session);
+    bool retired = session_is_retired(session);
+    if (idle || (retired && session_may_be_deleted(session))) {
+        session->age_unix = age_of(state, session);
+        tree_insert(&state->ages, &session->by_age);
+    }
+    struct key_group *rekeyed = group_of(state, session->rekey.key_group);
+    if (rekeyed) rekeyed->rekeys++;
+    session->counted_used = session_has(session, FIELD_HIGHEST_ATTEMPT) || holds_entries(session, 1, SET_COUNT - 1);
+    if (session->counted_used) count_used(state, session, true);
+    session->counted_active = !idle && !retired;
+    if (session->counted_active) state->active++;
+}
+
+static bool need_group(struct state *state, const char *text) {
+    return !text || !*text || groups_need(&state->groups, text, strlen(text)) != NULL;
+}
+
+enum signer_error state_need_groups(struct state *state, const struct session *session) {
+    bool all = need_group(state, session->bound_key_group) && need_group(state, session->dkg.key_group) &&
+               need_group(state, session->rekey.key_group);
+    return all ? SIGNER_OK : ERR_OUT_OF_MEMORY;
+}
+
+void state_add_session(struct state *state, struct session *session) {
+    tree_insert(&state->sessions, &session->by_id);
+    state_index(state, session);
+}
+
+void state_remove_session(struct state *state, struct session *session) {
+    state_unindex(state, session);
+    tree_remove(&state->sessions, &session->by_id);
+    session_free(session);
+}
+
+void session_set_live(struct state *state, struct session *session, bool live, uint64_t now_unix) {
+    if (session->live == live) return;
+    state_unindex(state, session);
+    session->live = live;
+    session->idle_since_unix = live ? 0 : now_unix ? now_unix : 1;
+    state_index(state, session);
+}
+
+void state_loaded(struct state *state, uint64_t now_unix) {
+    state->loaded_at_unix = now_unix ? now_unix : 1;
+    for (struct session *session = state_next(state, NULL); session; session = state_next(state, session)) {
+        state_unindex(state, session);
+        state_index(state, session);
+    }
+}
+
+/* -- the whole --------------------------------------------------------------------------------- */
+
+struct state *state_new(struct vault *vault, const uint64_t *max_sessions) {
+    struct state *state = signer_calloc(1, sizeof *state);
+    if (!state) return NULL;
+    if (tombstones_init(&state->tombstones) != SIGNER_OK) {
+        free(state);
+        return NULL;
+    }
+    if (witness_init(&state->witness) != SIGNER_OK) {
+        tombstones_free(&state->tombstones);
+        free(state);
+        return NULL;
+    }
+    state->vault = vault;
+    state->max_sessions = max_sessions;
+    state->sessions.compare = compare_by_id;
+    state->wallets.compare = compare_by_wallet;
+    state->ages.compare = compare_by_age;
+    state->operators.compare = compare_operators;
+    groups_init(&state->groups);
+    return state;
+}
+
+void state_free(struct state *state) {
+    if (!state) return;
+    draft_discard(state);
+    while (state->sessions.root)
+        state_remove_session(state, SESSION_OF(state->sessions.root, by_id));
+    while (state->operators.root) {
+        struct operator_entry *entry = TREE_OBJECT(state->operators.root, struct operator_entry, node);
+        tree_remove(&state->operators, &entry->node);
+        free(entry);
+    }
+    texts_release(&state->globals.certificates);
+    texts_release(&state->globals.intent);
+    groups_free(&state->groups);
+    tombstones_free(&state->tombstones);
+    witness_free(&state->witness);
+    free(state);
+}
+
+struct session *state_session(struct state *state, const char *id, size_t len) {
+    struct bytes key = {(const uint8_t *)id, len};
+    struct tree_node *node = tree_find(&state->sessions, &key, probe_id);
+    return node ? SESSION_OF(node, by_id) : NULL;
+}
+
+struct session *state_next(struct state *state, const struct session *after) {
+    struct tree_node *node =
+        after ? tree_at(&state->sessions, &after->id, probe_id, true) : tree_first(&state->sessions);
+    return node ? SESSION_OF(node, by_id) : NULL;
+}
+
+static bool holds_wallet(const struct session *session, const char *key_group) {
+    return session_has(session, FIELD_DKG_RESULT) &&
+           memcmp(session->dkg.key_group, key_group, KEY_GROUP_TEXT_BYTES) == 0;
+}
+
+struct session *state_wallet(struct state *state, const char *key_group, size_t len, const struct session *own) {
+    if (len != KEY_GROUP_TEXT_BYTES) return NULL;
+    if (own && holds_wallet(own, key_group)) return state_session(state, (const char *)own->id.data, own->id.len);
+    struct tree_node *node = tree_at(&state->wallets, key_group, probe_wallet, false);
+    struct session *session = node ? SESSION_OF(node, by_wallet) : NULL;
+    return session && holds_wallet(session, key_group) ? session : NULL;
+}
+
+size_t state_session_count(const struct state *state) {
+    return state->sessions.count;
+}
+
+size_t state_active_count(const struct state *state) {
+    return state->active;
+}
+
+static bool tombstone_possible(const struct state *state, const struct session *session) {
+    if (!session_needs_tombstone(session)) return true;
+    uint8_t digest[32];
+    session_digest(digest, session->id.data, session->id.len);
+    const struct tombstone *old = tombstones_find(&state->tombstones, digest);
+    if (!old) return state->tombstones.count < TOMBSTONES_MAX;
+    uint32_t highest =
+        session_has(session, FIELD_HIGHEST_ATTEMPT) ? session->highest_attempt_number : HIGHEST_ATTEMPT_UNKNOWN;
+    return highest > old->highest && old->group == group_of(state, session->bound_key_group);
+}
+
+struct session *state_oldest_evictable(struct state *state, const struct session *skip) {
+    struct tree_node *node = tree_first(&state->ages);
+    while (node) {
+        struct session *session = SESSION_OF(node, by_age);
+        if (session != skip && session->pins == 0 && tombstone_possible(state, session)) return session;
+        node = tree_at(&state->ages, session, probe_age, true);
+    }
+    return NULL;
+}
+
+bool state_tombstone(const struct state *state, const char *session_id, size_t len, uint32_t *highest,
+                     char key_group[KEY_GROUP_TEXT_BYTES + 1]) {
+    uint8_t digest[32];
+    session_digest(digest, session_id, len);
+    const struct tombstone *tombstone = tombstones_find(&state->tombstones, digest);
+    if (!tombstone) return false;
+    if (highest) *highest = tombstone->highest;
+    if (key_group) {
+        key_group[0] = 0;
+        if (tombstone->group) memcpy(key_group, tombstone->group->text, KEY_GROUP_TEXT_BYTES + 1);
+    }
+    return true;
+}
+
+size_t state_tombstone_count(const struct state *state) {
+    return state->tombstones.count;
+}
+
+bool state_key_group_rekeyed(const struct state *state, const char *key_group, size_t len) {
+    const struct key_group *group = groups_find(&state->groups, key_group, len);
+    return group && group->rekeys;
+}
+
+bool state_key_group_used(const struct state *state, const char *key_group, size_t len) {
+    const struct key_group *group = groups_find(&state->groups, key_group, len);
+    return group && (group->used || group->tombstones);
+}
+
+struct operator_entry *state_operator(const struct state *state, uint16_t id) {
+    struct tree_node *node = tree_find(&state->operators, &id, probe_operator);
+    return node ? TREE_OBJECT(node, struct operator_entry, node) : NULL;
+}
+
+bool state_operator_quarantined(const struct state *state, uint16_t operator_id) {
+    const struct operator_entry *entry = state_operator(state, operator_id);
+    return entry && entry->quarantined;
+}
+
+uint64_t state_operator_score(const struct state *state, uint16_t operator_id) {
+    const struct operator_entry *entry = state_operator(state, operator_id);
+    return entry ? entry->score : 0;
+}
+
+bool state_canary(const struct state *state, struct canary *out) {
+    if (state->globals.has_canary) *out = state->globals.canary;
+    return state->globals.has_canary;
+}
+
+uint64_t state_refresh_epoch(const struct state *state) {
+    return state->globals.refresh_epoch;
+}
+
+const uint8_t *state_checkpoint(const struct state *state, uint8_t kind) {
+    return kind >= 1 && kind <= 2 && state->globals.has_checkpoint[kind] ? state->globals.checkpoint[kind] : NULL;
+}
+
+bool state_anchor_confirmed(const struct state *state, uint64_t *seq, uint8_t chain[32]) {
+    if (!state->globals.anchor_confirmed) return false;
+    *seq = state->globals.anchor_seq;
+    memcpy(chain, state->globals.anchor_chain, 32);
+    return true;
+}
+
+const struct text_set *state_trust_certificates(const struct state *state) {
+    return &state->globals.certificates;
+}
+
+bool state_trust_intent(const struct state *state, struct bytes *request_json) {
+    if (state->globals.intent.count == 0) return false;
+    *request_json = state->globals.intent.entries[0];
+    return true;
+}
+
+/* The witness locks for itself; a reader of the state changes nothing else in it. */
+static struct witness *witness_of(const struct state *state) {
+    return &((struct state *)(uintptr_t)state)->witness;
+}
+
+uint64_t state_generation(const struct state *state) {
+    return witness_tip(witness_of(state));
+}
+
+uint64_t state_witness_base(const struct state *state) {
+    return witness_base(witness_of(state));
+}
+
+bool state_witness_at(const struct state *state, uint64_t generation, struct witness_point *out) {
+    return witness_at(witness_of(state), generation, out);
+}
+
+uint64_t state_open_number(const struct state *state) {
+    uint64_t open_number = 0;
+    uint64_t purge_seq = 0;
+    witness_counters(witness_of(state), &open_number, &purge_seq);
+    return open_number;
+}
+
+uint64_t state_purge_seq(const struct state *state) {
+    uint64_t open_number = 0;
+    uint64_t purge_seq = 0;
+    witness_counters(witness_of(state), &open_number, &purge_seq);
+    return purge_seq;
+}
+
+bool state_history_complete(struct state *state) {
+    if (!state->witness.has_base) return false;
+    if (state->snapshot_over || !state->globals.has_engine_state) return true;
+    return state_generation(state) == state->globals.engine_generation;
+}
+
+bool state_rebase_due(const struct state *state, uint64_t maximum_records, uint64_t *generation) {
+    uint64_t next = state_generation(state) + 1;
+    if (2 * (next - state_witness_base(state) + 1) <= maximum_records) return false;
+    *generation = next - maximum_records / 4;
+    return *generation > state_witness_base(state);
+}
