@@ -35,7 +35,9 @@ describe("published encodings", function()
         key_package = function()
             return test.make_key_package(value.identifier, value.scalar, value.point, value.point, value.min_signers)
         end,
-        public_package = function() return frost.make_public_package({ { value.identifier, value.point } }, value.point):encode() end,
+        public_package = function()
+            return frost.make_public_package({ { value.identifier, value.point } }, value.point):encode()
+        end,
         public_package_with_min_signers = function()
             return frost.make_public_package({ { value.identifier, value.point } }, value.point, value.min_signers):encode()
         end,

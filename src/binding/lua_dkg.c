@@ -2,6 +2,7 @@
  * The parts themselves run on custody handles (session) or, in test builds, in lua_test_dkg.c. */
 #include <string.h>
 
+#include "binding/decoders.h"
 #include "binding/frost_objects.h"
 
 #define ROUND1_PACKAGE "signer.round1_package"
@@ -37,11 +38,16 @@ static int round1_package_gc(lua_State *L) {
     return 0;
 }
 
+static enum signer_error decode_round1_package(lua_State *L, const uint8_t *data, size_t len) {
+    enum signer_error error = dkg_round1_package_decode(binding_push_round1_package(L), data, len);
+    if (error != SIGNER_OK) lua_pop(L, 1);
+    return error;
+}
+
 static int round1_package_decode(lua_State *L) {
     size_t len;
     const char *raw = luaL_checklstring(L, 1, &len);
-    struct dkg_round1_package *out = binding_push_round1_package(L);
-    binding_check(L, dkg_round1_package_decode(out, (const uint8_t *)raw, len), NULL);
+    binding_check(L, decode_round1_package(L, (const uint8_t *)raw, len), NULL);
     return 1;
 }
 
@@ -98,6 +104,7 @@ int luaopen_binding_dkg(lua_State *L) {
     lua_pushvalue(L, -1);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
+    binding_register_decoder(L, "round1_package", decode_round1_package);
     luaL_newlib(L, functions);
     return 1;
 }

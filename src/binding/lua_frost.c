@@ -2,6 +2,7 @@
  * go in as members (integers) or as 32 bytes and come out as 32 bytes. */
 #include <string.h>
 
+#include "binding/decoders.h"
 #include "binding/frost_objects.h"
 
 #define SIGNING_PACKAGE "signer.signing_package"
@@ -113,12 +114,22 @@ static int member_of(lua_State *L) {
 
 /* -- commitments ------------------------------------------------------------------------------ */
 
-static int commitments_decode(lua_State *L) {
+/* An object of the kind that `decoder` reads, from the string at 1. */
+static int decode_argument(lua_State *L, binding_decoder decoder) {
     size_t len;
     const char *raw = luaL_checklstring(L, 1, &len);
-    struct frost_commitments *out = binding_push_commitments(L);
-    binding_check(L, frost_commitments_decode(out, (const uint8_t *)raw, len), NULL);
+    binding_check(L, decoder(L, (const uint8_t *)raw, len), NULL);
     return 1;
+}
+
+static enum signer_error decode_commitments(lua_State *L, const uint8_t *data, size_t len) {
+    enum signer_error error = frost_commitments_decode(binding_push_commitments(L), data, len);
+    if (error != SIGNER_OK) lua_pop(L, 1);
+    return error;
+}
+
+static int commitments_decode(lua_State *L) {
+    return decode_argument(L, decode_commitments);
 }
 
 static int commitments_bytes(lua_State *L) {
@@ -134,12 +145,14 @@ static int signing_package_gc(lua_State *L) {
     return 0;
 }
 
+static enum signer_error decode_signing_package(lua_State *L, const uint8_t *data, size_t len) {
+    enum signer_error error = frost_signing_package_decode(binding_push_signing_package(L), data, len);
+    if (error != SIGNER_OK) lua_pop(L, 1);
+    return error;
+}
+
 static int signing_package_decode(lua_State *L) {
-    size_t len;
-    const char *raw = luaL_checklstring(L, 1, &len);
-    struct frost_signing_package *out = binding_push_signing_package(L);
-    binding_check(L, frost_signing_package_decode(out, (const uint8_t *)raw, len), NULL);
-    return 1;
+    return decode_argument(L, decode_signing_package);
 }
 
 /* make_signing_package({{identifier, commitments}, …}, message) */
@@ -205,12 +218,14 @@ static int public_package_gc(lua_State *L) {
     return 0;
 }
 
+static enum signer_error decode_public_package(lua_State *L, const uint8_t *data, size_t len) {
+    enum signer_error error = frost_public_package_decode(binding_push_public_package(L), data, len);
+    if (error != SIGNER_OK) lua_pop(L, 1);
+    return error;
+}
+
 static int public_package_decode(lua_State *L) {
-    size_t len;
-    const char *raw = luaL_checklstring(L, 1, &len);
-    struct frost_public_package *out = binding_push_public_package(L);
-    binding_check(L, frost_public_package_decode(out, (const uint8_t *)raw, len), NULL);
-    return 1;
+    return decode_argument(L, decode_public_package);
 }
 
 static uint16_t check_u16(lua_State *L, int index) {
@@ -463,6 +478,9 @@ int luaopen_binding_frost(lua_State *L) {
     make_kind(L, COMMITMENTS, commitments_methods);
     make_kind(L, SIGNING_PACKAGE, signing_package_methods);
     make_kind(L, PUBLIC_PACKAGE, public_package_methods);
+    binding_register_decoder(L, "commitments", decode_commitments);
+    binding_register_decoder(L, "signing_package", decode_signing_package);
+    binding_register_decoder(L, "public_package", decode_public_package);
     luaL_newlib(L, functions);
     return 1;
 }
