@@ -31,19 +31,14 @@ static void finish_hex(crypto_hash_sha256_state *hash, char out[65]) {
     out[64] = '\0';
 }
 
-static char lower(char character) {
-    return character >= 'A' && character <= 'Z' ? (char)(character + ('a' - 'A')) : character;
-}
-
 static void lower_text(char *inout) {
     for (; *inout; inout++)
-        *inout = lower(*inout);
+        if (*inout >= 'A' && *inout <= 'Z') *inout = (char)(*inout + ('a' - 'A'));
 }
 
 void attempt_text(char out[FINGERPRINT_TEXT_BYTES + 1], const char *text, size_t len) {
     if (len != FINGERPRINT_TEXT_BYTES) len = 0;
-    for (size_t i = 0; i < len; i++)
-        out[i] = lower(text[i]);
+    memcpy(out, text, len);
     out[len] = '\0';
 }
 

@@ -21,8 +21,8 @@ struct attempt_context {
     char attempt_id[ATTEMPT_ID_TEXT_BYTES + 1];   /* lower-case hex */
 };
 
-/* Takes a fingerprint or attempt id of a request into its field, ASCII letters lowered. A text of
- * another length than 64 leaves the field empty: it then fails validation at its own step. */
+/* Takes a fingerprint or attempt id of a request into its field. A text of another length than 64
+ * leaves the field empty: it then fails validation at its own step. */
 void attempt_text(char out[FINGERPRINT_TEXT_BYTES + 1], const char *text, size_t len);
 
 /* Sorts in place; ERR_ATTEMPT_CONTEXT (validation) on an empty list, one above PARTICIPANTS_MAX, a
