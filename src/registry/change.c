@@ -45,23 +45,16 @@ void change_op(struct changes *changes, enum state_op op, const void *payload, s
     op_end(changes, begin);
 }
 
-void changes_prepend(struct changes *changes, struct changes *front) {
-    if (front->error != SIGNER_OK) note_error(changes, front->error);
-    if (front->count) {
-        struct buffer own = changes->body;
-        changes->body = front->body;
-        buffer_append(&changes->body, own.data, own.len);
-        if (changes->body.failed) note_error(changes, ERR_OUT_OF_MEMORY);
-        buffer_free(&own);
-        buffer_init(&front->body);
-        changes->count += front->count;
-        changes->counted = changes->counted || front->counted;
-        for (size_t i = 0; i < front->value_count && changes->value_count < CHANGE_VALUES_MAX; i++) {
-            changes->values[changes->value_count++] = front->values[i];
-            front->values[i].value = NULL;
-        }
+void changes_join(struct changes *changes, const struct changes *more) {
+    buffer_append(&changes->body, more->body.data, more->body.len);
+    changes->count += more->count;
+    changes->counted = changes->counted || more->counted;
+    note_error(changes, more->error);
+    note_error(changes, buffer_status(&changes->body));
+    for (size_t i = 0; i < more->value_count && changes->value_count < CHANGE_VALUES_MAX; i++) {
+        changes->values[changes->value_count] = more->values[i];
+        field_share(changes->values[changes->value_count++].value);
     }
-    changes_free(front);
 }
 
 static size_t session_op(struct changes *changes, enum state_op op, const char *id, size_t len) {

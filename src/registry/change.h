@@ -61,8 +61,8 @@ struct changes {
 
 void changes_init(struct changes *changes);
 void changes_free(struct changes *changes);
-/* Puts the ops of `front` before those of `changes`; `front` is empty afterwards. */
-void changes_prepend(struct changes *changes, struct changes *front);
+/* Adds the ops of `more` behind those of `changes`, with what their builders had decoded. */
+void changes_join(struct changes *changes, const struct changes *more);
 
 /* One op by number with its payload (35.6). */
 void change_op(struct changes *changes, enum state_op op, const void *payload, size_t len);
