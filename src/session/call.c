@@ -133,15 +133,6 @@ static void drop_retirements(struct call *call) {
     call->retirements_taken = 0;
 }
 
-static void join_changes(struct changes *record, const struct changes *more) {
-    if (more->count == 0) return;
-    buffer_append(&record->body, more->body.data, more->body.len);
-    record->count += more->count;
-    record->counted = record->counted || more->counted;
-    if (record->error == SIGNER_OK) record->error = more->error;
-    if (record->error == SIGNER_OK) record->error = buffer_status(&record->body);
-}
-
 /* Append, then apply in the same critical section: after the append nothing fails any more. */
 static enum signer_error write_record(struct call *call, const struct changes *record, enum record_type type,
                                       enum record_class class, struct failure *why) {
@@ -154,7 +145,10 @@ static enum signer_error write_record(struct call *call, const struct changes *r
     if (error != SIGNER_OK) return why && why->error == error ? error : fail_plain(why, error);
     error = store_append(engine->store, type, class, record->body.data, record->body.len, &position, why);
     if (error == ERR_AGAIN) call->ready_class = class;
-    if (error != SIGNER_OK) return error;
+    if (error != SIGNER_OK) {
+        changes_drop(engine->state);
+        return error;
+    }
     engine->poisoned = true;
     changes_apply(engine->state, record, &position);
     engine->newest_ticket = position.ticket;
@@ -173,9 +167,9 @@ enum signer_error call_commit(struct call *call, struct changes *changes, enum r
     struct changes record;
     changes_init(&record);
     take_retirements(call, &record);
-    join_changes(&record, &call->housekeeping);
-    join_changes(&record, changes);
-    join_changes(&record, &call->verdict_record);
+    changes_join(&record, &call->housekeeping);
+    changes_join(&record, changes);
+    changes_join(&record, &call->verdict_record);
     enum signer_error error = write_record(call, &record, RECORD_CHANGE, class, why);
     changes_free(&record);
     call->committed = error == SIGNER_OK;
