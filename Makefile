@@ -136,6 +136,9 @@ install: all ## install into PREFIX (default /usr/local)
 	ln -sf libfrost_tbtc.so.4 $(DESTDIR)$(PREFIX)/lib/libfrost_tbtc.so
 	install -m 755 $(BUILD)/tbtc_signer.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/tbtc_signer.so
 	install -m 755 scripts/tbtc-signer $(DESTDIR)$(PREFIX)/bin/tbtc-signer
+	install -d $(DESTDIR)$(PREFIX)/share/tbtc-signer
+	cp -R policies $(DESTDIR)$(PREFIX)/share/tbtc-signer/
+	$(if $(DESTDIR),,-ldconfig 2>/dev/null)
 
 clean: ## remove what was built
 	rm -rf $(BUILD)
