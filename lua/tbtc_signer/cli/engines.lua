@@ -31,7 +31,7 @@ end
 engines.crypto = {
     sha256 = function(bytes) return signer.curve.sha256(bytes) end,
     verify = function(key_hex, digest, signature)
-        return #signature == 64 and signer.node_keys.verify(key_hex, digest, signature)
+        return #signature == 64 and signer.node_keys.verify(digest, signature, key_hex)
     end,
 }
 

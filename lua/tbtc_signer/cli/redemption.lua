@@ -62,7 +62,29 @@ function redemption.txid(tx_hex) return signer.bitcoin.txid(unhex(tx_hex)) end
 function redemption.signed(tx_hex, signatures)
     local raw = {}
     for index, signature in ipairs(signatures) do raw[index] = unhex(signature) end
-    return hex(signer.bitcoin.add_signatures(unhex(tx_hex), raw))
+    return hex(signer.bitcoin.serialize_signed(signer.bitcoin.parse(unhex(tx_hex)), raw))
+end
+
+--- Checks every input of a signed transaction against the wallet's key.
+--- @param signed string bytes with witnesses
+--- @param description table the redemption, for values and scripts of the outputs that are spent
+--- @param key_x string 32 bytes
+--- @return boolean[] valid, one an input; raises an error object where the bytes are no such transaction
+function redemption.check_signed(signed, description, key_x)
+    local tx, signatures = signer.bitcoin.parse_signed(signed)
+    if #tx.inputs ~= #description.inputs then
+        error({ detail = ("the transaction has %d inputs, the redemption %d"):format(#tx.inputs, #description.inputs) }, 0)
+    end
+    local wallet = unhex("5120") .. key_x
+    for index, input in ipairs(description.inputs) do
+        tx.inputs[index].value_sats = input.value_sats
+        tx.inputs[index].script = input.script_pubkey_hex and unhex(input.script_pubkey_hex) or wallet
+    end
+    local valid = {}
+    for index, digest in ipairs(signer.bitcoin.sighashes(tx)) do
+        valid[index] = signer.curve.schnorr_verify(signatures[index], digest, key_x)
+    end
+    return valid
 end
 
 --- Raises unless the signature holds under the wallet's output key.

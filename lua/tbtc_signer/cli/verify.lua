@@ -41,12 +41,7 @@ local function verify_transaction(options, key)
         output.failure(problem or "--tx is not hex")
         return 2
     end
-    local script = unhex(redemption.wallet_script("02" .. options.key:sub(-64)))
-    local prevouts = {}
-    for index, input in ipairs(description.inputs) do
-        prevouts[index] = { value_sats = input.value_sats, script = unhex(input.script_pubkey_hex) or script }
-    end
-    local ok, result = pcall(signer.bitcoin.check_signatures, raw, prevouts, key)
+    local ok, result = pcall(redemption.check_signed, raw, description, key)
     if not ok then
         output.failure(type(result) == "table" and result.detail or tostring(result))
         return 2

@@ -187,8 +187,9 @@ local function open_boxes(self, boxes)
         local seat = type(box) == "table" and self.roster:find(box.from)
         local bytes = seat and unhex(box.box_hex)
         if not bytes then return refuse("a sealed package has no known sender", { culprit = "relay" }) end
-        local secret = self.keys:open_sealed(bytes, seat.sealing_key, sealing_context(self, box.from, self.member))
-        if not secret then
+        local opened, secret = pcall(self.keys.open_sealed, self.keys, bytes, seat.sealing_key,
+            sealing_context(self, box.from, self.member))
+        if not opened then
             return refuse(("the sealed package of member %d does not open: it was changed on the way or made for another run")
                 :format(box.from), { culprit = "relay" })
         end
