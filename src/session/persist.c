@@ -14,7 +14,7 @@ static enum signer_error read_public_package(struct persist_plan *plan, const st
     uint8_t encoded[POINT_BYTES];
     enum signer_error error = point_lift_x(&key, request->verifying_key_x);
     if (!error)
-        error = frost_public_package_make(&plan->keys, request->shares, request->share_count, &key, request->threshold);
+        error = frost_public_package_make(&plan->keys, request->shares, request->share_count, &key, 0);
     if (!error) error = point_encode(encoded, &key);
     if (error == ERR_OUT_OF_MEMORY) return fail_plain(why, error);
     if (error) return fail(why, ERR_VALIDATION, "public_key_package: %s", error_info(error)->text);
