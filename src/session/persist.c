@@ -13,8 +13,7 @@ static enum signer_error read_public_package(struct persist_plan *plan, const st
     struct point key;
     uint8_t encoded[POINT_BYTES];
     enum signer_error error = point_lift_x(&key, request->verifying_key_x);
-    if (!error)
-        error = frost_public_package_make(&plan->keys, request->shares, request->share_count, &key, 0);
+    if (!error) error = frost_public_package_make(&plan->keys, request->shares, request->share_count, &key, 0);
     if (!error) error = point_encode(encoded, &key);
     if (error == ERR_OUT_OF_MEMORY) return fail_plain(why, error);
     if (error) return fail(why, ERR_VALIDATION, "public_key_package: %s", error_info(error)->text);
@@ -66,8 +65,9 @@ static enum signer_error read_key_package(struct call *call, struct persist_plan
     size_t len = 0;
     void *memory = NULL;
     vault_handle handle = 0;
+    if (!request->has_identifier) return fail(why, ERR_VALIDATION, "key_package.identifier is no identifier");
     const uint8_t *encoded = vault_borrow(vault, request->key_package, SECRET_BYTES, &len);
-    if (!encoded) return fail(why, ERR_VALIDATION, "key_package: the secret is gone");
+    if (!encoded) return fail(why, ERR_VALIDATION, "key_package.data_hex is no hex");
     enum signer_error error = vault_new(vault, SECRET_KEY_PACKAGE, sizeof(struct frost_key_package), &handle, &memory);
     if (error) return fail_plain(why, error);
     error = call_own(call, handle);

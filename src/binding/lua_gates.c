@@ -1,0 +1,229 @@
+/* Module `gates`: primitives of the provenance gate, and the policy loader's side of the engine.
+ *
+ *   sha256(bytes) -> 32 bytes                    schnorr_verify(signature, digest, key_x) -> boolean
+ *   is_x_coordinate(bytes) -> boolean            decode_hex(text) -> bytes | nil
+ *   now(call) -> Unix seconds                    raises CLOCK
+ *   notice(text)                                 one line on stderr
+ *   version() -> text                            the library's own version
+ *
+ *   asked(call) -> boolean                       a script was asked in this call already
+ *   read_policy(call, hook) -> source | nil, reason     nil, nil: no directory is set
+ *   publish_policy(call, hook, sha256)
+ *   sign_input(call, session_id) -> json | nil   takes the mutex for a moment
+ *   quarantine_input(member) -> json
+ *   store_verdict(call, hook, digest, answer)    store_member_verdict(call, member, answer)
+ *     answer = { allowed =, failed =, embedded =, sha256 =, version =, code =, detail = }
+ *   answer_wallet_output(call) */
+#include <string.h>
+
+#include "binding/call_object.h"
+#include "curve/hash.h"
+#include "curve/point.h"
+#include "session/notice.h"
+#include "session/policy_ask.h"
+#include "session/policy_input.h"
+
+/* -- primitives of provenance ----------------------------------------------------------------------- */
+
+static int sha256_bytes(lua_State *L) {
+    uint8_t digest[HASH_BYTES];
+    size_t len;
+    const char *data = luaL_checklstring(L, 1, &len);
+    sha256(digest, data, len);
+    lua_pushlstring(L, (const char *)digest, sizeof digest);
+    return 1;
+}
+
+static const uint8_t *check_raw(lua_State *L, int index, size_t len) {
+    size_t actual;
+    const char *raw = luaL_checklstring(L, index, &actual);
+    if (actual != len) luaL_argerror(L, index, "wrong length");
+    return (const uint8_t *)raw;
+}
+
+static int verify(lua_State *L) {
+    size_t len;
+    const uint8_t *signature = check_raw(L, 1, 64);
+    const uint8_t *message = (const uint8_t *)luaL_checklstring(L, 2, &len);
+    lua_pushboolean(L, schnorr_verify(signature, message, len, check_raw(L, 3, XONLY_BYTES)));
+    return 1;
+}
+
+static int is_x_coordinate(lua_State *L) {
+    struct point point;
+    size_t len;
+    const char *x = luaL_checklstring(L, 1, &len);
+    lua_pushboolean(L, len == XONLY_BYTES && point_lift_x(&point, (const uint8_t *)x) == SIGNER_OK);
+    return 1;
+}
+
+static int decode_hex(lua_State *L) {
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    luaL_Buffer out;
+    char *bytes = luaL_buffinitsize(L, &out, len / 2 + 1);
+    if (!hex_decode((uint8_t *)bytes, text, len)) return 0;
+    luaL_pushresultsize(&out, len / 2);
+    return 1;
+}
+
+static int now(lua_State *L) {
+    uint64_t ms;
+    binding_check(L, platform_wall_ms(binding_check_call(L, 1)->engine->platform, &ms), NULL);
+    lua_pushinteger(L, (lua_Integer)(ms / 1000));
+    return 1;
+}
+
+static int say(lua_State *L) {
+    notice("%s", luaL_checkstring(L, 1));
+    return 0;
+}
+
+static int version(lua_State *L) {
+    lua_pushliteral(L, SIGNER_VERSION);
+    return 1;
+}
+
+/* -- policy scripts ------------------------------------------------------------------------------------ */
+
+static enum policy_hook check_hook(lua_State *L, int index) {
+    enum policy_hook hook;
+    if (!policy_hook_by_name(&hook, luaL_checkstring(L, index))) luaL_argerror(L, index, "no such hook");
+    return hook;
+}
+
+static int asked(lua_State *L) {
+    const struct call *call = binding_check_call(L, 1);
+    lua_pushboolean(L, call->verdict.asked || call->quarantine.allowed_count || call->quarantine.objected);
+    return 1;
+}
+
+static int read_policy(lua_State *L) {
+    struct call *call = binding_check_call(L, 1);
+    enum policy_hook hook = check_hook(L, 2);
+    struct failure why = {0};
+    struct buffer source;
+    bool embedded;
+    buffer_init(&source);
+    enum signer_error error = policy_read(call, hook, &source, &embedded, &why);
+    if (error) {
+        buffer_free(&source);
+        lua_pushnil(L);
+        lua_pushstring(L, why.detail[0] ? why.detail : error_info(error)->text);
+        return 2;
+    }
+    if (embedded) return 0;
+    lua_pushlstring(L, (const char *)source.data, source.len);
+    buffer_free(&source);
+    return 1;
+}
+
+static int publish_policy(lua_State *L) {
+    struct call *call = binding_check_call(L, 1);
+    settings_publish_policy(&call->engine->settings, check_hook(L, 2), check_raw(L, 3, HASH_BYTES));
+    return 0;
+}
+
+static int push_json(lua_State *L, struct buffer *json, enum signer_error error, const struct failure *why) {
+    bool some = !error && json->len > 0;
+    if (some) lua_pushlstring(L, (const char *)json->data, json->len);
+    buffer_free(json);
+    binding_check(L, error, why);
+    return some;
+}
+
+static int sign_input(lua_State *L) {
+    struct call *call = binding_check_call(L, 1);
+    size_t len;
+    const char *session_id = luaL_checklstring(L, 2, &len);
+    struct failure why = {0};
+    struct buffer json;
+    buffer_init(&json);
+    enum signer_error error = policy_sign_input(call, session_id, len, &json, &why);
+    return push_json(L, &json, error, &why);
+}
+
+static int quarantine_input(lua_State *L) {
+    struct buffer json;
+    buffer_init(&json);
+    policy_input_quarantine(&json, (uint16_t)luaL_checkinteger(L, 1));
+    return push_json(L, &json, buffer_status(&json), NULL);
+}
+
+static void copy_text_field(lua_State *L, int index, const char *name, char *out, size_t room) {
+    size_t len = 0;
+    lua_getfield(L, index, name);
+    const char *text = lua_tolstring(L, -1, &len);
+    if (text) {
+        if (len >= room) len = room - 1;
+        memcpy(out, text, len);
+        out[len] = 0;
+    }
+    lua_pop(L, 1);
+}
+
+static bool flag_field(lua_State *L, int index, const char *name) {
+    lua_getfield(L, index, name);
+    bool on = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return on;
+}
+
+static void read_answer(lua_State *L, int index, struct policy_answer *out) {
+    luaL_checktype(L, index, LUA_TTABLE);
+    memset(out, 0, sizeof *out);
+    out->allowed = flag_field(L, index, "allowed");
+    out->failed = flag_field(L, index, "failed");
+    out->embedded = flag_field(L, index, "embedded");
+    copy_text_field(L, index, "version", out->version, sizeof out->version);
+    copy_text_field(L, index, "code", out->code, sizeof out->code);
+    copy_text_field(L, index, "detail", out->detail, sizeof out->detail);
+    lua_getfield(L, index, "sha256");
+    memcpy(out->policy_sha256, check_raw(L, -1, HASH_BYTES), HASH_BYTES);
+    lua_pop(L, 1);
+}
+
+static int store_verdict(lua_State *L) {
+    struct call *call = binding_check_call(L, 1);
+    struct policy_answer answer;
+    read_answer(L, 4, &answer);
+    verdict_store(call, check_hook(L, 2), check_raw(L, 3, HASH_BYTES), &answer);
+    return 0;
+}
+
+static int store_member_verdict(lua_State *L) {
+    struct call *call = binding_check_call(L, 1);
+    struct policy_answer answer;
+    read_answer(L, 3, &answer);
+    verdict_store_member(call, (uint16_t)luaL_checkinteger(L, 2), &answer);
+    return 0;
+}
+
+static int answer_wallet_output(lua_State *L) {
+    policy_answer_wallet_output(binding_check_call(L, 1));
+    return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"sha256", sha256_bytes},
+    {"schnorr_verify", verify},
+    {"is_x_coordinate", is_x_coordinate},
+    {"decode_hex", decode_hex},
+    {"now", now},
+    {"notice", say},
+    {"version", version},
+    {"asked", asked},
+    {"read_policy", read_policy},
+    {"publish_policy", publish_policy},
+    {"sign_input", sign_input},
+    {"quarantine_input", quarantine_input},
+    {"store_verdict", store_verdict},
+    {"store_member_verdict", store_member_verdict},
+    {"answer_wallet_output", answer_wallet_output},
+    {NULL, NULL},
+};
+
+int luaopen_binding_gates(lua_State *L) {
+    luaL_newlib(L, functions);
+    return 1;
+}
