@@ -20,8 +20,15 @@
 
 struct store;
 
-enum record_type { RECORD_OPEN = 1, RECORD_CHANGE = 2, RECORD_NOTE = 3, RECORD_CLOSE = 4, RECORD_SNAP_PART = 16,
-                   RECORD_SNAP_END = 17, RECORD_AUDIT_PART = 18 };
+enum record_type {
+    RECORD_OPEN = 1,
+    RECORD_CHANGE = 2,
+    RECORD_NOTE = 3,
+    RECORD_CLOSE = 4,
+    RECORD_SNAP_PART = 16,
+    RECORD_SNAP_END = 17,
+    RECORD_AUDIT_PART = 18
+};
 
 /* Who may use the room kept for protection (sealed-store 35.7). */
 enum record_class { RECORD_ORDINARY, RECORD_RESERVED };
@@ -46,7 +53,8 @@ struct store_sink {
     enum signer_error (*check)(void *context, void *state);
     /* Gives every op of the snapshot, in the order of 35.6, one call an op (op byte and payload). */
     enum signer_error (*snapshot)(void *context, void *state,
-                                  enum signer_error (*emit)(void *argument, uint8_t op, const uint8_t *payload, size_t len),
+                                  enum signer_error (*emit)(void *argument, uint8_t op, const uint8_t *payload,
+                                                            size_t len),
                                   void *argument);
     /* A carried body (35.7) now has this chain value and seq instead of the ones given at append.
      * Called in the order of the bodies, between lock and unlock below. */
@@ -67,15 +75,16 @@ struct store_options {
     struct key_provider key_provider;
     const char *state_path;
     struct store_sink sink;
-    const char *writer;        /* "tbtc-signer/<version>" */
-    const uint8_t *master_key; /* 32 bytes instead of the provider (offline tools, specs); else NULL */
-    bool reset_corrupt; /* quarantine_and_reset (D-086); never with production */
+    const char *writer;            /* "tbtc-signer/<version>" */
+    const uint8_t *master_key;     /* 32 bytes instead of the provider (offline tools, specs); else NULL */
+    bool reset_corrupt;            /* quarantine_and_reset (D-086); never with production */
     uint32_t corrupt_backup_limit; /* 0: keep all */
     uint64_t audit_bytes_max;      /* all audit files together; 0: none are kept */
 };
 
 /* Opens or creates (35.9, 35.10). On success `*state` is the replayed state, owned by the caller. */
-enum signer_error store_open(struct store **out, void **state, const struct store_options *options, struct failure *why);
+enum signer_error store_open(struct store **out, void **state, const struct store_options *options,
+                             struct failure *why);
 /* Appends CLOSE where it can, unlocks, frees. With `abandon` nothing is written: as after a crash. */
 void store_close(struct store *store, bool abandon);
 
@@ -88,8 +97,8 @@ struct store_position {
 /* Seals and appends one body (step 1 of 35.7); nothing is synced yet. The caller holds its engine
  * mutex and applies to memory right after. ERR_AGAIN: the log must first be made ready (leave the
  * mutex, store_make_ready, start again). Any other error is F1: nothing was done. */
-enum signer_error store_append(struct store *store, enum record_type type, enum record_class class,
-                               const uint8_t *body, size_t len, struct store_position *position, struct failure *why);
+enum signer_error store_append(struct store *store, enum record_type type, enum record_class class, const uint8_t *body,
+                               size_t len, struct store_position *position, struct failure *why);
 /* Whether store_append would answer ERR_AGAIN for this class and size. */
 bool store_is_ready(struct store *store, enum record_class class, size_t len);
 /* Publishes a new log after a failure, rotates, or extends the room. ERR_STATE_IO, ERR_STATE_NO_SPACE. */

@@ -1,0 +1,509 @@
+/* The sealed store for specs, with a state of its own that keeps ops as they are (test build).
+ *
+ *   store = test_store.open{ path =, key = 32 bytes, platform =, genesis = {{op, payload}, …}, writer =,
+ *                            reset_corrupt =, backups =, audit_bytes = }
+ *   store:append(type, body [, reserved]) -> ticket, seq, chain    also applies the body to the state
+ *   store:wait(ticket)  store:make_ready([reserved])  store:is_ready([reserved [, len]])
+ *   store:durable_ticket()  store:is_uncertain(ticket)  store:info()
+ *   store:state() -> { generation, open_number, purge_seq, ops = {op || payload, …}, moved = {"old>new", …} }
+ *   store:run_threads(threads, records, body bytes) -> durable, failed      each appends and waits
+ *   store:fork_idle() -> pid     a child that closed the descriptors and sleeps; test_store.kill(pid)
+ *   store:close([abandon])
+ *
+ * The state: CHANGE and NOTE bodies are lists of ops; 21 sets purge_seq, 22 is dropped, 238 is unknown,
+ * 239 breaks a rule, 240 breaks the check of the whole; everything else is kept. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "binding/binding.h"
+#include "binding/test_platform.h"
+#include "store/store.h"
+
+#define METATABLE "signer.test_store"
+#define OP_PURGE 21
+#define OP_VERDICT 22
+#define OP_ENGINE_STATE 33
+#define OP_UNKNOWN 238
+#define OP_RULE 239
+#define OP_CHECK 240
+
+struct kept_state {
+    struct buffer ops; /* op || LP(payload), one after another */
+    struct buffer moved;
+    uint64_t generation, open_number, purge_seq;
+    bool unfit;
+};
+
+struct test_store {
+    struct store *store;
+    struct vault *vault;
+    struct kept_state *state;
+    struct buffer genesis;
+    pthread_mutex_t mutex; /* the engine's, as it were */
+};
+
+/* -- the sink --------------------------------------------------------------------------------------- */
+
+static void *sink_new(void *context) {
+    (void)context;
+    struct kept_state *state = calloc(1, sizeof *state);
+    if (state) state->generation = 1;
+    return state;
+}
+
+static void sink_free(void *context, void *argument) {
+    struct kept_state *state = argument;
+    (void)context;
+    buffer_free(&state->ops);
+    buffer_free(&state->moved);
+    free(state);
+}
+
+static void sink_begin(void *context, void *argument, const uint8_t store_id[32], uint64_t created_unix_ms) {
+    const struct test_store *self = context;
+    struct kept_state *state = argument;
+    (void)store_id;
+    if (created_unix_ms > 0) buffer_append(&state->ops, self->genesis.data, self->genesis.len);
+}
+
+static enum signer_error keep_op(struct kept_state *state, uint8_t op, struct bytes payload, uint64_t seq) {
+    struct reader fields;
+    if (op == OP_UNKNOWN) return ERR_STATE_VERSION;
+    if (op == OP_RULE) return ERR_STATE_CORRUPT;
+    if (op == OP_CHECK) state->unfit = true;
+    if (op == OP_PURGE) state->purge_seq = seq;
+    if (op == OP_PURGE || op == OP_VERDICT) return SIGNER_OK;
+    if (op == OP_ENGINE_STATE) {
+        reader_init(&fields, payload.data, payload.len);
+        state->generation = reader_be64(&fields);
+        state->open_number = reader_be64(&fields);
+        state->purge_seq = reader_be64(&fields);
+        return reader_done(&fields) ? SIGNER_OK : ERR_STATE_CORRUPT;
+    }
+    buffer_u8(&state->ops, op);
+    buffer_lp(&state->ops, payload.data, payload.len);
+    return buffer_status(&state->ops);
+}
+
+static enum signer_error sink_apply(void *context, void *argument, enum record_type type, const uint8_t *body,
+                                    size_t len, uint64_t seq, const uint8_t chain[32]) {
+    struct kept_state *state = argument;
+    struct reader reader;
+    (void)context, (void)chain;
+    reader_init(&reader, body, len);
+    while (reader_left(&reader) > 0) {
+        uint8_t op = reader_u8(&reader);
+        struct bytes payload = reader_lp(&reader);
+        enum signer_error error = reader.failed ? ERR_STATE_CORRUPT : keep_op(state, op, payload, seq);
+        if (error != SIGNER_OK) return error;
+    }
+    if (type == RECORD_CHANGE) state->generation++;
+    return SIGNER_OK;
+}
+
+static void sink_opened(void *context, void *argument, uint64_t open_number) {
+    (void)context;
+    ((struct kept_state *)argument)->open_number = open_number;
+}
+
+static enum signer_error sink_check(void *context, void *argument) {
+    (void)context;
+    return ((struct kept_state *)argument)->unfit ? ERR_CONFIGURATION : SIGNER_OK;
+}
+
+static enum signer_error sink_snapshot(void *context, void *argument,
+                                       enum signer_error (*emit)(void *, uint8_t, const uint8_t *, size_t),
+                                       void *emit_argument) {
+    const struct kept_state *state = argument;
+    struct reader reader;
+    uint8_t engine_state[24];
+    (void)context;
+    store_be64(engine_state, state->generation);
+    store_be64(engine_state + 8, state->open_number);
+    store_be64(engine_state + 16, state->purge_seq);
+    enum signer_error error = emit(emit_argument, OP_ENGINE_STATE, engine_state, sizeof engine_state);
+    reader_init(&reader, state->ops.data, state->ops.len);
+    while (error == SIGNER_OK && reader_left(&reader) > 0) {
+        uint8_t op = reader_u8(&reader);
+        struct bytes payload = reader_lp(&reader);
+        error = emit(emit_argument, op, payload.data, payload.len);
+    }
+    return error;
+}
+
+static void sink_rechained(void *context, void *argument, enum record_type type, uint64_t old_seq, uint64_t seq,
+                           const uint8_t chain[32]) {
+    struct kept_state *state = argument;
+    (void)context, (void)type, (void)chain;
+    if (state->purge_seq == old_seq) state->purge_seq = seq;
+    buffer_be64(&state->moved, old_seq);
+    buffer_be64(&state->moved, seq);
+}
+
+static uint64_t sink_purge_seq(void *context, void *argument) {
+    (void)context;
+    return ((struct kept_state *)argument)->purge_seq;
+}
+
+static void sink_lock(void *context) {
+    pthread_mutex_lock(&((struct test_store *)context)->mutex);
+}
+
+static void sink_unlock(void *context) {
+    pthread_mutex_unlock(&((struct test_store *)context)->mutex);
+}
+
+static struct store_sink make_sink(struct test_store *self) {
+    return (struct store_sink){
+        .context = self,
+        .state_new = sink_new,
+        .begin = sink_begin,
+        .state_free = sink_free,
+        .apply = sink_apply,
+        .opened = sink_opened,
+        .check = sink_check,
+        .snapshot = sink_snapshot,
+        .rechained = sink_rechained,
+        .purge_seq = sink_purge_seq,
+        .lock = sink_lock,
+        .unlock = sink_unlock,
+        .lock_context = self,
+    };
+}
+
+/* -- opening ------------------------------------------------------------------------------------------ */
+
+static void read_genesis(lua_State *L, struct test_store *self) {
+    if (lua_getfield(L, 1, "genesis") == LUA_TTABLE) {
+        for (lua_Integer i = 1; lua_rawgeti(L, -1, i) == LUA_TTABLE; i++) {
+            size_t len;
+            lua_rawgeti(L, -1, 1);
+            lua_rawgeti(L, -2, 2);
+            const char *payload = luaL_checklstring(L, -1, &len);
+            buffer_u8(&self->genesis, (uint8_t)luaL_checkinteger(L, -2));
+            buffer_lp(&self->genesis, payload, len);
+            lua_pop(L, 3);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static const char *text_option(lua_State *L, const char *name, const char *fallback) {
+    lua_getfield(L, 1, name);
+    return luaL_optstring(L, -1, fallback); /* stays on the stack */
+}
+
+static uint64_t number_option(lua_State *L, const char *name, lua_Integer fallback) {
+    lua_getfield(L, 1, name);
+    lua_Integer value = luaL_optinteger(L, -1, fallback);
+    lua_pop(L, 1);
+    return (uint64_t)value;
+}
+
+static void shut(struct test_store *self, bool abandon) {
+    if (self->store) store_close(self->store, abandon);
+    if (self->state) sink_free(self, self->state);
+    if (self->vault) vault_destroy(self->vault);
+    buffer_free(&self->genesis);
+    self->store = NULL;
+    self->state = NULL;
+    self->vault = NULL;
+}
+
+static int lua_open(lua_State *L) {
+    struct failure why = {0};
+    void *state = NULL;
+    size_t key_len;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    struct test_store *self = lua_newuserdatauv(L, sizeof *self, 1);
+    memset(self, 0, sizeof *self);
+    pthread_mutex_init(&self->mutex, NULL);
+    luaL_setmetatable(L, METATABLE);
+    read_genesis(L, self);
+    lua_getfield(L, 1, "platform");
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, 2, 1);
+    struct store_options options = {.platform = binding_opt_platform(L, -1), .sink = make_sink(self)};
+    lua_getfield(L, 1, "key");
+    options.master_key = (const uint8_t *)luaL_checklstring(L, -1, &key_len);
+    luaL_argcheck(L, key_len == 32, 1, "key of 32 bytes");
+    options.state_path = text_option(L, "path", NULL);
+    options.writer = text_option(L, "writer", "tbtc-signer/0.1.0");
+    lua_getfield(L, 1, "reset_corrupt");
+    options.reset_corrupt = lua_toboolean(L, -1);
+    options.corrupt_backup_limit = (uint32_t)number_option(L, "backups", 5);
+    options.audit_bytes_max = number_option(L, "audit_bytes", 67108864);
+    enum signer_error error = vault_create(&self->vault, false);
+    options.vault = self->vault;
+    if (error == SIGNER_OK) error = store_open(&self->store, &state, &options, &why);
+    self->state = state;
+    binding_check(L, error, &why);
+    lua_settop(L, 2);
+    return 1;
+}
+
+static struct test_store *check_store(lua_State *L) {
+    struct test_store *self = luaL_checkudata(L, 1, METATABLE);
+    luaL_argcheck(L, self->store, 1, "the store is closed");
+    return self;
+}
+
+/* -- methods ------------------------------------------------------------------------------------------- */
+
+static enum signer_error append(struct test_store *self, enum record_type type, enum record_class class,
+                                const char *body, size_t len, struct store_position *position, struct failure *why) {
+    const uint8_t *bytes = (const uint8_t *)body;
+    pthread_mutex_lock(&self->mutex);
+    enum signer_error error = store_append(self->store, type, class, bytes, len, position, why);
+    if (error == SIGNER_OK) sink_apply(self, self->state, type, bytes, len, position->seq, position->chain);
+    pthread_mutex_unlock(&self->mutex);
+    return error;
+}
+
+static int lua_append(lua_State *L) {
+    static const char *const types[] = {"open", "change", "note", "close", NULL};
+    struct test_store *self = check_store(L);
+    struct store_position position;
+    struct failure why = {0};
+    size_t len;
+    int type = luaL_checkoption(L, 2, NULL, types) + 1;
+    const char *body = luaL_checklstring(L, 3, &len);
+    enum record_class class = lua_toboolean(L, 4) ? RECORD_RESERVED : RECORD_ORDINARY;
+    enum signer_error error = append(self, (enum record_type)type, class, body, len, &position, &why);
+    binding_check(L, error, &why);
+    lua_pushinteger(L, (lua_Integer)position.ticket);
+    lua_pushinteger(L, (lua_Integer)position.seq);
+    lua_pushlstring(L, (const char *)position.chain, sizeof position.chain);
+    return 3;
+}
+
+static int lua_wait(lua_State *L) {
+    struct test_store *self = check_store(L);
+    struct failure why = {0};
+    enum signer_error error = store_wait(self->store, (uint64_t)luaL_checkinteger(L, 2), &why);
+    binding_check(L, error, &why);
+    return 0;
+}
+
+static int lua_make_ready(lua_State *L) {
+    struct test_store *self = check_store(L);
+    struct failure why = {0};
+    enum record_class class = lua_toboolean(L, 2) ? RECORD_RESERVED : RECORD_ORDINARY;
+    binding_check(L, store_make_ready(self->store, class, &why), &why);
+    return 0;
+}
+
+static int lua_is_ready(lua_State *L) {
+    struct test_store *self = check_store(L);
+    enum record_class class = lua_toboolean(L, 2) ? RECORD_RESERVED : RECORD_ORDINARY;
+    lua_pushboolean(L, store_is_ready(self->store, class, (size_t)luaL_optinteger(L, 3, 1)));
+    return 1;
+}
+
+static int lua_durable_ticket(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)store_durable_ticket(check_store(L)->store));
+    return 1;
+}
+
+static int lua_is_uncertain(lua_State *L) {
+    lua_pushboolean(L, store_is_uncertain(check_store(L)->store, (uint64_t)luaL_checkinteger(L, 2)));
+    return 1;
+}
+
+static void set_integer(lua_State *L, const char *name, uint64_t value) {
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, name);
+}
+
+static void set_bytes(lua_State *L, const char *name, const void *data, size_t len) {
+    lua_pushlstring(L, data, len);
+    lua_setfield(L, -2, name);
+}
+
+static int lua_info(lua_State *L) {
+    struct store_info info;
+    store_info(check_store(L)->store, &info);
+    lua_newtable(L);
+    set_bytes(L, "store_id", info.store_id, sizeof info.store_id);
+    set_bytes(L, "chain", info.chain, sizeof info.chain);
+    set_integer(L, "seq", info.seq);
+    set_integer(L, "open_number", info.open_number);
+    set_integer(L, "log_number", info.log_number);
+    set_integer(L, "log_bytes_used", info.log_bytes_used);
+    set_integer(L, "torn_tail_bytes", info.torn_tail_bytes);
+    set_integer(L, "torn_tail_offset", info.torn_tail_offset);
+    return 1;
+}
+
+static void push_ops(lua_State *L, const struct buffer *ops) {
+    struct reader reader;
+    lua_newtable(L);
+    reader_init(&reader, ops->data, ops->len);
+    for (lua_Integer i = 1; reader_left(&reader) > 0; i++) {
+        luaL_Buffer text;
+        char op = (char)reader_u8(&reader);
+        struct bytes payload = reader_lp(&reader);
+        luaL_buffinit(L, &text);
+        luaL_addchar(&text, op);
+        luaL_addlstring(&text, (const char *)payload.data, payload.len);
+        luaL_pushresult(&text);
+        lua_rawseti(L, -2, i);
+    }
+}
+
+static void push_moved(lua_State *L, const struct buffer *moved) {
+    struct reader reader;
+    lua_newtable(L);
+    reader_init(&reader, moved->data, moved->len);
+    for (lua_Integer i = 1; reader_left(&reader) > 0; i++) {
+        lua_Integer from = (lua_Integer)reader_be64(&reader);
+        lua_pushfstring(L, "%I>%I", (LUAI_UACINT)from, (LUAI_UACINT)reader_be64(&reader));
+        lua_rawseti(L, -2, i);
+    }
+}
+
+static int lua_state(lua_State *L) {
+    struct test_store *self = check_store(L);
+    lua_newtable(L);
+    set_integer(L, "generation", self->state->generation);
+    set_integer(L, "open_number", self->state->open_number);
+    set_integer(L, "purge_seq", self->state->purge_seq);
+    push_ops(L, &self->state->ops);
+    lua_setfield(L, -2, "ops");
+    push_moved(L, &self->state->moved);
+    lua_setfield(L, -2, "moved");
+    return 1;
+}
+
+/* -- threads and processes ------------------------------------------------------------------------------ */
+
+struct worker {
+    struct test_store *self;
+    pthread_t thread;
+    size_t records, len;
+    uint8_t number;
+    size_t durable, failed;
+};
+
+/* One ordinary record as a call would write it: append, or make ready and try again; then wait. */
+static bool write_one(struct worker *worker, const char *body, size_t len) {
+    struct store_position position;
+    struct failure why = {0};
+    enum signer_error error;
+    do {
+        error = append(worker->self, RECORD_CHANGE, RECORD_ORDINARY, body, len, &position, &why);
+        if (error == ERR_AGAIN && store_make_ready(worker->self->store, RECORD_ORDINARY, &why) != SIGNER_OK)
+            return false;
+    } while (error == ERR_AGAIN);
+    return error == SIGNER_OK && store_wait(worker->self->store, position.ticket, &why) == SIGNER_OK;
+}
+
+static void *work(void *argument) {
+    struct worker *worker = argument;
+    struct buffer body;
+    for (size_t i = 0; i < worker->records; i++) {
+        buffer_init(&body);
+        buffer_u8(&body, 5);
+        buffer_be32(&body, (uint32_t)worker->len);
+        buffer_u8(&body, worker->number);
+        buffer_be16(&body, (uint16_t)i);
+        buffer_zeros(&body, worker->len - 3);
+        if (write_one(worker, (const char *)body.data, body.len))
+            worker->durable++;
+        else
+            worker->failed++;
+        buffer_free(&body);
+    }
+    return NULL;
+}
+
+static int lua_run_threads(lua_State *L) {
+    struct test_store *self = check_store(L);
+    struct worker workers[32] = {0};
+    size_t count = (size_t)luaL_checkinteger(L, 2), durable = 0, failed = 0;
+    luaL_argcheck(L, count >= 1 && count <= 32, 2, "1 to 32 threads");
+    for (size_t i = 0; i < count; i++) {
+        workers[i] = (struct worker){.self = self,
+                                     .records = (size_t)luaL_checkinteger(L, 3),
+                                     .len = (size_t)luaL_checkinteger(L, 4),
+                                     .number = (uint8_t)i};
+        if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) return luaL_error(L, "no thread");
+    }
+    for (size_t i = 0; i < count; i++) {
+        pthread_join(workers[i].thread, NULL);
+        durable += workers[i].durable;
+        failed += workers[i].failed;
+    }
+    lua_pushinteger(L, (lua_Integer)durable);
+    lua_pushinteger(L, (lua_Integer)failed);
+    return 2;
+}
+
+static int lua_fork_idle(lua_State *L) {
+    struct test_store *self = check_store(L);
+    pid_t child = fork();
+    if (child == 0) {
+        store_close_descriptors_in_child(self->store);
+        for (;;)
+            pause();
+    }
+    lua_pushinteger(L, child);
+    return 1;
+}
+
+static int lua_kill(lua_State *L) {
+    pid_t child = (pid_t)luaL_checkinteger(L, 1);
+    if (child > 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
+    return 0;
+}
+
+static int lua_shut(lua_State *L) {
+    shut(check_store(L), lua_toboolean(L, 2));
+    return 0;
+}
+
+static int lua_collect(lua_State *L) {
+    struct test_store *self = luaL_checkudata(L, 1, METATABLE);
+    shut(self, true);
+    pthread_mutex_destroy(&self->mutex);
+    return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"append", lua_append},
+    {"wait", lua_wait},
+    {"make_ready", lua_make_ready},
+    {"is_ready", lua_is_ready},
+    {"durable_ticket", lua_durable_ticket},
+    {"is_uncertain", lua_is_uncertain},
+    {"info", lua_info},
+    {"state", lua_state},
+    {"run_threads", lua_run_threads},
+    {"fork_idle", lua_fork_idle},
+    {"close", lua_shut},
+    {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {{"open", lua_open}, {"kill", lua_kill}, {NULL, NULL}};
+
+int luaopen_binding_test_store(lua_State *L) {
+    if (luaL_newmetatable(L, METATABLE)) {
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+        lua_pushcfunction(L, lua_collect);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,195 @@
+/* A new store, built beside its name and moved there whole (sealed-store 35.9), and a damaged one moved
+ * aside (35.10). */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "store/internal.h"
+#include "store/io.h"
+#include "store/mark.h"
+#include "store/names.h"
+#include "store/snapshot.h"
+
+#define STORE_ID_NAME "store-id"
+
+static const char id_magic[16] = "TBTCSTOREID1";
+
+static void encode_id(uint8_t out[STORE_ID_FILE_BYTES], const uint8_t store_id[STORE_ID_BYTES]) {
+    memcpy(out, id_magic, sizeof id_magic);
+    memcpy(out + sizeof id_magic, store_id, STORE_ID_BYTES);
+    short_checksum(out + 48, "tbtc-signer-store-id/v1", out, 48);
+}
+
+enum signer_error store_id_read(struct store *store, struct failure *why) {
+    struct core *core = &store->core;
+    uint8_t bytes[STORE_ID_FILE_BYTES], expected[STORE_ID_FILE_BYTES];
+    uint64_t size;
+    enum signer_error error =
+        place_file(&core->place, core->place.directory, STORE_ID_NAME, O_RDONLY, &store->store_id_file, why);
+    if (error == SIGNER_OK && store->store_id_file < 0) error = fail(why, ERR_STATE_CORRUPT, "store-id is missing");
+    if (error == SIGNER_OK) error = io_size(core->platform, store->store_id_file, &size, STORE_ID_NAME, why);
+    if (error == SIGNER_OK)
+        error = io_read(core->platform, store->store_id_file, bytes, sizeof bytes, 0, STORE_ID_NAME, why);
+    if (error != SIGNER_OK) return error;
+    memcpy(core->store_id, bytes + sizeof id_magic, STORE_ID_BYTES);
+    encode_id(expected, core->store_id);
+    if (size != STORE_ID_FILE_BYTES || memcmp(bytes, expected, sizeof bytes) != 0 ||
+        sodium_is_zero(core->store_id, STORE_ID_BYTES))
+        return fail(why, ERR_STATE_CORRUPT, "store-id is damaged");
+    return SIGNER_OK;
+}
+
+enum signer_error store_id_lock(struct store *store, struct failure *why) {
+    const struct platform *platform = store->core.platform;
+    if (platform->files.flock(platform->context, store->store_id_file, LOCK_EX | LOCK_NB) != 0)
+        return fail_plain(why, ERR_STATE_LOCKED);
+    return SIGNER_OK;
+}
+
+static enum signer_error new_file(const struct core *core, const char *name, int *file, struct failure *why) {
+    *file = core->platform->files.open_at(core->platform->context, core->place.directory, name,
+                                          O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return *file < 0 ? io_failed(why, "open", name) : SIGNER_OK;
+}
+
+static enum signer_error write_id(struct store *store, struct failure *why) {
+    struct core *core = &store->core;
+    uint8_t bytes[STORE_ID_FILE_BYTES];
+    encode_id(bytes, core->store_id);
+    enum signer_error error = new_file(core, STORE_ID_NAME, &store->store_id_file, why);
+    if (error == SIGNER_OK)
+        error = io_write(core->platform, store->store_id_file, bytes, sizeof bytes, 0, STORE_ID_NAME, why);
+    if (error == SIGNER_OK) error = place_sync(&core->place, store->store_id_file, STORE_ID_NAME, why);
+    return error;
+}
+
+static enum signer_error write_snapshot(struct store *store, const struct file_header *base, struct failure *why) {
+    struct core *core = &store->core;
+    char name[FILE_NAME_BYTES];
+    int file;
+    file_name(name, KIND_SNAPSHOT, 1);
+    enum signer_error error = new_file(core, name, &file, why);
+    if (error != SIGNER_OK) return error;
+    error = snapshot_fill(file, base, store->state, &store->snapshot_size, core, why);
+    if (error == SIGNER_OK) error = place_sync(&core->place, file, name, why);
+    place_shut(&core->place, &file);
+    return error;
+}
+
+static enum signer_error write_log(struct store *store, const struct file_header *base, struct failure *why) {
+    struct core *core = &store->core;
+    struct log_draft draft = {.number = 1, .reason = OPENED_CREATED, .open_number = 1};
+    struct log log;
+    char name[FILE_NAME_BYTES];
+    int file;
+    memcpy(draft.base_chain, base->base_chain, sizeof draft.base_chain);
+    file_name(name, KIND_LOG, 1);
+    enum signer_error error = new_file(core, name, &file, why);
+    if (error != SIGNER_OK) return error;
+    error = log_fill(&log, file, &draft, core, why);
+    if (error != SIGNER_OK) {
+        place_shut(&core->place, &file);
+        return error;
+    }
+    store_install_head(store, &log); /* owns the file from here on */
+    return place_sync(&core->place, file, name, why);
+}
+
+static enum signer_error fill_directory(struct store *store, struct failure *why) {
+    struct core *core = &store->core;
+    struct file_header base = {.kind = KIND_LOG, .number = 1};
+    uint64_t now;
+    chain_genesis(base.base_chain, core->store_id);
+    enum signer_error error = platform_wall_ms(core->platform, &now);
+    if (error != SIGNER_OK) return fail_plain(why, error);
+    core->sink.begin(core->sink.context, store->state, core->store_id, now > 0 ? now : 1);
+    error = write_id(store, why);
+    if (error == SIGNER_OK) error = write_snapshot(store, &base, why);
+    if (error == SIGNER_OK) error = write_log(store, &base, why);
+    if (error == SIGNER_OK) error = place_sync(&core->place, core->place.directory, "the store directory", why);
+    if (error == SIGNER_OK) error = path_push(store, &base, true, why);
+    return error;
+}
+
+static enum signer_error publish_directory(struct store *store, const char *temporary, struct failure *why) {
+    struct core *core = &store->core;
+    char name[FILE_NAME_BYTES];
+    struct mark mark = {1, store->head.seq, {0}};
+    memcpy(mark.chain, store->head.chain, sizeof mark.chain);
+    place_sibling(&core->place, ".store", name);
+    enum signer_error error = place_rename(&core->place, core->place.parent, temporary, name, why);
+    if (error == SIGNER_OK)
+        error = place_sync(&core->place, core->place.parent, "the directory of the state path", why);
+    if (error == SIGNER_OK) error = mark_publish(&mark, &store->mark_file, &core->place, core->store_id, why);
+    if (error == SIGNER_OK) error = lock_record(&store->lock, &core->place, core->store_id, why);
+    if (error == SIGNER_OK) error = store_id_lock(store, why);
+    return error;
+}
+
+enum signer_error store_create(struct store *store, void **state, struct failure *why) {
+    struct core *core = &store->core;
+    const struct file_calls *files = &core->platform->files;
+    char prefix[FILE_NAME_BYTES], temporary[FILE_NAME_BYTES];
+    struct stat status;
+    enum signer_error error = names_remove_temporaries(&core->place, why);
+    if (error != SIGNER_OK) return error;
+    store->state = core->sink.state_new(core->sink.context);
+    if (!store->state) return fail_plain(why, ERR_OUT_OF_MEMORY);
+    do {
+        platform_random(core->platform, core->store_id, STORE_ID_BYTES);
+    } while (sodium_is_zero(core->store_id, STORE_ID_BYTES));
+    place_sibling(&core->place, ".store.tmp-", prefix);
+    temporary_name(&core->place, prefix, temporary);
+    if (files->mkdir_at(core->platform->context, core->place.parent, temporary, 0700) != 0)
+        return io_failed(why, "mkdir", "the store directory");
+    core->place.directory = files->open_at(core->platform->context, core->place.parent, temporary,
+                                           O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, 0);
+    if (core->place.directory < 0) return io_failed(why, "open", "the store directory");
+    if (files->fstat(core->platform->context, core->place.directory, &status) != 0)
+        return io_failed(why, "fstat", "the store directory");
+    error = place_check(&status, true, "the store directory", why);
+    if (error == SIGNER_OK) error = fill_directory(store, why);
+    if (error == SIGNER_OK) error = publish_directory(store, temporary, why);
+    if (error != SIGNER_OK) return error; /* left-overs are removed by the next one under the lock */
+    store->open_number = 1;
+    store->next_number = 2;
+    core->sink.opened(core->sink.context, store->state, 1);
+    *state = store->state;
+    return SIGNER_OK;
+}
+
+/* -- quarantine ----------------------------------------------------------------------------------- */
+
+static enum signer_error move_aside(const struct place *place, const char *suffix, uint64_t unix_ns,
+                                    struct failure *why) {
+    char from[FILE_NAME_BYTES], to[FILE_NAME_BYTES], ending[64];
+    struct stat status;
+    enum file_state state;
+    place_sibling(place, suffix, from);
+    snprintf(ending, sizeof ending, "%s.corrupt-%019" PRIu64 "-%ld", suffix, unix_ns, (long)getpid());
+    place_sibling(place, ending, to);
+    enum signer_error error = place_look(place, place->parent, from, &state, &status, why);
+    if (error != SIGNER_OK || state == FILE_ABSENT) return error;
+    error = place_rename(place, place->parent, from, to, why);
+    if (error == SIGNER_OK) error = place_sync(place, place->parent, "the directory of the state path", why);
+    if (error == SIGNER_OK) store_report("moved %s to %s", from, to);
+    return error;
+}
+
+enum signer_error store_quarantine(struct store *store, uint32_t backup_limit, struct failure *why) {
+    struct place *place = &store->core.place;
+    uint64_t now;
+    enum signer_error error = platform_wall_ms(place->platform, &now);
+    if (error != SIGNER_OK) return fail_plain(why, error);
+    error = move_aside(place, ".mark", now * 1000000u, why);
+    if (error == SIGNER_OK) error = lock_record(&store->lock, place, NULL, why);
+    if (error == SIGNER_OK) error = move_aside(place, ".store", now * 1000000u, why);
+    if (error == SIGNER_OK) error = names_trim_corrupt(place, backup_limit, why);
+    place_shut(place, &place->directory);
+    place_shut(place, &store->store_id_file);
+    return error;
+}

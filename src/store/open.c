@@ -1,0 +1,262 @@
+/* Opening a store, step by step in the order of sealed-store 35.10, and creating one where there is
+ * none (35.9). */
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/fault.h"
+#include "store/internal.h"
+#include "store/io.h"
+#include "store/mark.h"
+#include "store/names.h"
+#include "store/replay.h"
+#include "store/snapshot.h"
+
+struct opening {
+    struct store *store;
+    const struct store_options *options;
+    struct names names;
+    struct mark mark;
+    bool marked;
+    struct replay replay;
+    bool damaged; /* ERR_STATE_CORRUPT of the steps that quarantine_and_reset may answer */
+};
+
+static enum signer_error fetch_master(struct core *core, const struct store_options *options, struct failure *why) {
+    if (core->master) return SIGNER_OK;
+    enum signer_error error;
+    if (options->master_key) {
+        void *memory;
+        error = vault_new(core->vault, SECRET_STATE_KEY, STORE_KEY_BYTES, &core->master_handle, &memory);
+        if (error == SIGNER_OK) memcpy(memory, options->master_key, STORE_KEY_BYTES);
+        if (error != SIGNER_OK) fail_plain(why, error);
+    } else {
+        error = key_provider_fetch(&options->key_provider, core->vault, &core->master_handle, why);
+    }
+    if (error != SIGNER_OK) return error;
+    size_t len = 0;
+    core->master = vault_borrow(core->vault, core->master_handle, SECRET_STATE_KEY, &len);
+    return core->master && len == STORE_KEY_BYTES ? SIGNER_OK : fail_plain(why, ERR_STATE_KEY_UNAVAILABLE);
+}
+
+/* -- no store there (35.9 steps 2 and 3) ------------------------------------------------------------- */
+
+static enum signer_error may_create(struct opening *opening, bool empty_directory, struct failure *why) {
+    const struct store *store = opening->store;
+    const struct place *place = &store->core.place;
+    char mark[FILE_NAME_BYTES];
+    struct stat status;
+    enum file_state state;
+    place_sibling(place, ".mark", mark);
+    enum signer_error error = place_look(place, place->parent, mark, &state, &status, why);
+    if (error != SIGNER_OK) return error;
+    if (store->lock.recorded || state != FILE_ABSENT)
+        return fail(why, ERR_STATE_ROLLBACK, "the store is gone, but %s remembers it",
+                    store->lock.recorded ? "the lock file" : "the durable mark");
+    if (empty_directory) return fail(why, ERR_STATE_CORRUPT, "the store directory is empty");
+    error = place_look(place, place->parent, place->name, &state, &status, why);
+    if (error != SIGNER_OK || state == FILE_ABSENT) return error;
+    if (state == FILE_REGULAR)
+        return fail(why, ERR_STATE_VERSION, "a state file in an older format lies at the state path");
+    return fail(why, ERR_STATE_PATH_UNSAFE, "the state path is no regular file");
+}
+
+static enum signer_error create(struct opening *opening, bool empty_directory, void **state, struct failure *why) {
+    enum signer_error error = may_create(opening, empty_directory, why);
+    if (error == SIGNER_OK) error = fetch_master(&opening->store->core, opening->options, why);
+    return error == SIGNER_OK ? store_create(opening->store, state, why) : error;
+}
+
+/* -- an existing store ------------------------------------------------------------------------------- */
+
+/* A regular file at the state path beside a store. */
+static enum signer_error refuse_old_file(const struct place *place, struct failure *why) {
+    struct stat status;
+    enum file_state state;
+    enum signer_error error = place_look(place, place->parent, place->name, &state, &status, why);
+    if (error == SIGNER_OK && state == FILE_REGULAR) error = fail_plain(why, ERR_STATE_IMPORT_CONFLICT);
+    return error;
+}
+
+/* Step 2. */
+static enum signer_error read_identity(struct opening *opening, struct failure *why) {
+    struct store *store = opening->store;
+    enum signer_error error = store_id_read(store, why);
+    opening->damaged = error == ERR_STATE_CORRUPT;
+    if (error != SIGNER_OK) return error;
+    if (store->lock.recorded && memcmp(store->lock.store_id, store->core.store_id, STORE_ID_BYTES) != 0)
+        return fail(why, ERR_STATE_FOREIGN, "the lock file remembers another store");
+    return store_id_lock(store, why);
+}
+
+/* Steps 3 and 4. */
+static enum signer_error find_head(struct opening *opening, uint64_t *head, struct failure *why) {
+    const struct store *store = opening->store;
+    enum signer_error error =
+        mark_read(&opening->mark, &opening->marked, &store->core.place, store->core.store_id, why);
+    if (error != SIGNER_OK) return error;
+    if (!opening->marked && store->lock.recorded)
+        return fail(why, ERR_STATE_CORRUPT, "the durable mark of a used store is missing");
+    *head = names_highest(&opening->names, KIND_LOG);
+    if (*head == 0) return fail(why, ERR_STATE_ROLLBACK, "the store has no log");
+    if (opening->marked && opening->mark.log_number > *head)
+        return fail(why, ERR_STATE_ROLLBACK, "the newest log is missing");
+    return SIGNER_OK;
+}
+
+/* Steps 6 to 13. */
+static enum signer_error recover(struct opening *opening, uint64_t head, struct failure *why) {
+    const struct mark *mark = opening->marked ? &opening->mark : NULL;
+    enum signer_error error = replay_head(&opening->replay, head, mark, &opening->store->core, why);
+    opening->damaged = error == ERR_STATE_CORRUPT && opening->marked;
+    return error;
+}
+
+/* -- step 15 ------------------------------------------------------------------------------------------- */
+
+static enum signer_error remove_cut_open(struct opening *opening, uint64_t head, struct failure *why) {
+    const struct core *core = &opening->store->core;
+    enum signer_error error = names_remove_temporaries(&core->place, why);
+    for (size_t i = 0; i < opening->names.count && error == SIGNER_OK; i++) {
+        const struct numbered_file *file = &opening->names.files[i];
+        char name[FILE_NAME_BYTES];
+        if (file->kind != KIND_SNAPSHOT || file->number <= head) continue;
+        file_name(name, file->kind, file->number);
+        if (core->platform->files.unlink_at(core->platform->context, core->place.directory, name, 0) != 0)
+            error = io_failed(why, "unlink", name);
+    }
+    return error;
+}
+
+static enum signer_error fill_path(struct opening *opening, const struct file_header *fresh, struct failure *why) {
+    enum signer_error error = SIGNER_OK;
+    for (size_t i = 0; i < opening->replay.count && error == SIGNER_OK; i++)
+        error = path_push(opening->store, &opening->replay.path[i], i == 0, why);
+    return error == SIGNER_OK ? path_push(opening->store, fresh, true, why) : error;
+}
+
+static enum signer_error begin_log(struct opening *opening, const struct file_header *base, struct failure *why) {
+    struct store *store = opening->store;
+    struct log_draft draft = {.number = base->number,
+                              .parent = base->parent,
+                              .base_seq = base->base_seq,
+                              .reason = OPENED_AGAIN,
+                              .open_number = opening->replay.open_number + 1};
+    struct log log;
+    bool renamed;
+    memcpy(draft.base_chain, base->base_chain, sizeof draft.base_chain);
+    enum signer_error error = log_publish(&log, &draft, &renamed, &store->core, why);
+    if (error != SIGNER_OK) return error;
+    store_install_head(store, &log);
+    struct mark mark = {log.number, log.seq, {0}};
+    memcpy(mark.chain, log.chain, sizeof mark.chain);
+    return mark_publish(&mark, &store->mark_file, &store->core.place, store->core.store_id, why);
+}
+
+static enum signer_error publish(struct opening *opening, uint64_t head, struct failure *why) {
+    struct store *store = opening->store;
+    struct replay *replay = &opening->replay;
+    struct file_header base = {.kind = KIND_LOG, .parent = head, .base_seq = replay->seq};
+    uint64_t highest = names_highest_any(&opening->names);
+    if (opening->marked && opening->mark.log_number > highest) highest = opening->mark.log_number;
+    base.number = highest + 1;
+    memcpy(base.base_chain, replay->chain, sizeof base.base_chain);
+    enum signer_error error = remove_cut_open(opening, head, why);
+    if (error == SIGNER_OK) error = snapshot_publish(&base, replay->state, &store->snapshot_size, &store->core, why);
+    if (error == SIGNER_OK) error = fill_path(opening, &base, why);
+    if (error == SIGNER_OK) error = begin_log(opening, &base, why);
+    if (error == SIGNER_OK) error = lock_record(&store->lock, &store->core.place, store->core.store_id, why);
+    if (error != SIGNER_OK) return error;
+    store->open_number = replay->open_number + 1;
+    store->next_number = base.number + 1;
+    store->purge_seq = store->core.sink.purge_seq(store->core.sink.context, replay->state);
+    store->torn = replay->tail;
+    return SIGNER_OK;
+}
+
+static void delete_old(struct store *store) {
+    struct failure failure = {0};
+    if (retention_run(&store->core, store->path, store->path_count, store->purge_seq, &failure) != SIGNER_OK) {
+        store_report("old files are deleted later: %s", failure.detail);
+        return;
+    }
+    size_t first = retention_first(store->path, store->path_count, store->purge_seq);
+    store->path_count -= first;
+    memmove(store->path, store->path + first, store->path_count * sizeof *store->path);
+}
+
+static enum signer_error open_existing(struct opening *opening, void **state, struct failure *why) {
+    struct store *store = opening->store;
+    uint64_t head = 0;
+    enum signer_error error = refuse_old_file(&store->core.place, why);
+    if (error == SIGNER_OK) error = read_identity(opening, why);
+    if (error == SIGNER_OK) error = find_head(opening, &head, why);
+    if (error == SIGNER_OK) error = fetch_master(&store->core, opening->options, why);
+    if (error == SIGNER_OK) error = recover(opening, head, why);
+    if (error == SIGNER_OK) error = publish(opening, head, why);
+    if (error != SIGNER_OK) return error;
+    delete_old(store);
+    *state = store->state = opening->replay.state;
+    opening->replay.state = NULL;
+    store->core.sink.opened(store->core.sink.context, *state, store->open_number);
+    return SIGNER_OK;
+}
+
+static enum signer_error open_or_create(struct opening *opening, void **state, struct failure *why) {
+    struct core *core = &opening->store->core;
+    enum signer_error error = place_directory(&core->place, why);
+    if (error != SIGNER_OK) return error;
+    if (core->place.directory < 0) return create(opening, false, state, why);
+    error = names_read(&opening->names, &core->place, why);
+    if (error != SIGNER_OK) return error;
+    return opening->names.empty ? create(opening, true, state, why) : open_existing(opening, state, why);
+}
+
+static enum signer_error prepare(struct store *store, const struct store_options *options, struct failure *why) {
+    struct core *core = &store->core;
+    core->platform = options->platform;
+    core->vault = options->vault;
+    core->sink = options->sink;
+    core->audit_bytes_max = options->audit_bytes_max;
+    core->writer = signer_malloc(strlen(options->writer) + 1);
+    if (!core->writer) return fail_plain(why, ERR_OUT_OF_MEMORY);
+    strcpy(core->writer, options->writer);
+    enum signer_error error = place_open(&core->place, options->platform, options->state_path, why);
+    return error == SIGNER_OK ? lock_take(&store->lock, &core->place, why) : error;
+}
+
+static struct store *store_new(void) {
+    struct store *store = signer_calloc(1, sizeof *store);
+    if (!store) return NULL;
+    store->store_id_file = store->mark_file = store->lock.file = store->head.file = -1;
+    store->core.place.parent = store->core.place.directory = -1;
+    pthread_mutex_init(&store->mutex, NULL);
+    pthread_cond_init(&store->changed, NULL);
+    return store;
+}
+
+enum signer_error store_open(struct store **out, void **state, const struct store_options *options,
+                             struct failure *why) {
+    struct opening opening = {.options = options};
+    struct store *store = opening.store = store_new();
+    *out = NULL;
+    *state = NULL;
+    if (!store) return fail_plain(why, ERR_OUT_OF_MEMORY);
+    enum signer_error error = prepare(store, options, why);
+    if (error == SIGNER_OK) error = open_or_create(&opening, state, why);
+    if (error == ERR_STATE_CORRUPT && opening.damaged && options->reset_corrupt) {
+        error = store_quarantine(store, options->corrupt_backup_limit, why);
+        if (error == SIGNER_OK) error = create(&opening, false, state, why);
+    }
+    names_free(&opening.names);
+    replay_free(&opening.replay, &store->core);
+    if (error != SIGNER_OK) {
+        if (!*state && store->state) options->sink.state_free(options->sink.context, store->state);
+        store_close(store, true);
+        return error;
+    }
+    store_set_rotation(store);
+    *out = store;
+    return SIGNER_OK;
+}

@@ -1,0 +1,212 @@
+/* Sealed part files: snapshots and audit files. */
+#include "store/parts.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "store/frame.h"
+#include "store/io.h"
+#include "store/names.h"
+
+static enum record_type part_type(enum store_kind kind) {
+    return kind == KIND_SNAPSHOT ? RECORD_SNAP_PART : RECORD_AUDIT_PART;
+}
+
+enum signer_error parts_begin(struct parts_writer *writer, int file, const struct file_header *header,
+                              const struct core *core, struct failure *why) {
+    uint8_t page[STORE_PAGE];
+    *writer = (struct parts_writer){.core = core,
+                                    .file = file,
+                                    .type = part_type(header->kind),
+                                    .header = *header,
+                                    .offset = STORE_PAGE,
+                                    .why = why};
+    file_name(writer->name, header->kind, header->number);
+    enum signer_error error = platform_wall_ms(core->platform, &writer->header.created_unix_ms);
+    if (error != SIGNER_OK) return fail_plain(why, error);
+    platform_random(core->platform, writer->header.salt, sizeof writer->header.salt);
+    header_encode(page, &writer->header, core->master, core->store_id);
+    chain_parts_start(writer->chain, page);
+    error = file_key_derive(&writer->key, core->vault, core->master, page, header->kind);
+    if (error != SIGNER_OK) return fail_plain(why, error);
+    return io_write(core->platform, file, page, sizeof page, 0, writer->name, why);
+}
+
+static enum signer_error write_frame(struct parts_writer *writer, enum record_type type, const uint8_t *body,
+                                     size_t len) {
+    const struct core *core = writer->core;
+    const struct frame_place place = {core->store_id, writer->header.kind, writer->header.number, writer->key.bytes};
+    struct frame_head head = {.body_len = (uint32_t)len, .seq = writer->seq + 1, .type = (uint8_t)type};
+    if (len > FRAME_BODY_MAX) return fail(writer->why, ERR_CAPACITY, "one entry of %s is too large", writer->name);
+    buffer_clear(&writer->frame);
+    buffer_zeros(&writer->frame, (size_t)align_up(frame_bytes(len), FRAME_ALIGN));
+    if (buffer_status(&writer->frame) != SIGNER_OK) return fail_plain(writer->why, ERR_OUT_OF_MEMORY);
+    platform_random(core->platform, head.random, sizeof head.random);
+    memcpy(head.previous, writer->chain, sizeof head.previous);
+    frame_seal(writer->frame.data, &place, &head, body);
+    chain_frame(writer->chain, writer->frame.data, frame_bytes(len));
+    enum signer_error error = io_write(core->platform, writer->file, writer->frame.data, writer->frame.len,
+                                       writer->offset, writer->name, writer->why);
+    writer->offset += writer->frame.len;
+    writer->seq = head.seq;
+    return error;
+}
+
+static enum signer_error flush(struct parts_writer *writer) {
+    if (buffer_status(&writer->part) != SIGNER_OK) return fail_plain(writer->why, ERR_OUT_OF_MEMORY);
+    if (writer->part.len == 0) return SIGNER_OK;
+    enum signer_error error = write_frame(writer, writer->type, writer->part.data, writer->part.len);
+    buffer_clear(&writer->part);
+    writer->parts++;
+    return error;
+}
+
+enum signer_error parts_emit(void *argument, uint8_t op, const uint8_t *payload, size_t len) {
+    struct parts_writer *writer = argument;
+    if (writer->part.len > 0 && writer->part.len + 5 + len > PART_BYTES_MAX) {
+        enum signer_error error = flush(writer);
+        if (error != SIGNER_OK) return error;
+    }
+    buffer_u8(&writer->part, op);
+    buffer_lp(&writer->part, payload, len);
+    return buffer_status(&writer->part) == SIGNER_OK ? SIGNER_OK : fail_plain(writer->why, ERR_OUT_OF_MEMORY);
+}
+
+static enum signer_error ignore_part(void *argument, const uint8_t *body, size_t len, uint64_t seq,
+                                     const uint8_t chain[STORE_CHAIN_BYTES]) {
+    (void)argument, (void)body, (void)len, (void)seq, (void)chain;
+    return SIGNER_OK;
+}
+
+enum signer_error parts_end(struct parts_writer *writer) {
+    uint8_t end[PART_END_BYTES];
+    uint64_t size = 0;
+    enum signer_error error = flush(writer);
+    if (error != SIGNER_OK) return error;
+    store_be64(end, writer->header.base_seq);
+    memcpy(end + 8, writer->header.base_chain, STORE_CHAIN_BYTES);
+    store_be64(end + 8 + STORE_CHAIN_BYTES, writer->parts);
+    error = write_frame(writer, RECORD_SNAP_END, end, sizeof end);
+    if (error == SIGNER_OK)
+        error = parts_read(writer->file, writer->header.kind, writer->header.number, &writer->header, &size,
+                           ignore_part, NULL, writer->core, writer->why);
+    if (error == SIGNER_OK && size != writer->offset)
+        error = fail(writer->why, ERR_STATE_IO, "%s reads back different", writer->name);
+    return error;
+}
+
+void parts_free(struct parts_writer *writer) {
+    if (!writer->core) return;
+    buffer_free(&writer->part);
+    buffer_free(&writer->frame);
+    file_key_free(&writer->key);
+}
+
+/* -- reading ------------------------------------------------------------------------------------ */
+
+struct parts_reader {
+    const struct core *core;
+    enum store_kind kind;
+    char name[FILE_NAME_BYTES];
+    struct file_header header;
+    struct file_key key;
+    struct window window;
+    uint64_t offset, seq, parts;
+    uint8_t chain[STORE_CHAIN_BYTES];
+    struct failure *why;
+};
+
+static enum signer_error damaged(const struct parts_reader *reader) {
+    return fail(reader->why, ERR_STATE_CORRUPT, "%s is damaged at %llu", reader->name,
+                (unsigned long long)reader->offset);
+}
+
+static enum signer_error begin_reading(struct parts_reader *reader, int file, uint64_t number,
+                                       const struct file_header *base) {
+    const struct core *core = reader->core;
+    uint8_t page[STORE_PAGE];
+    uint64_t size;
+    enum signer_error error = io_size(core->platform, file, &size, reader->name, reader->why);
+    if (error == SIGNER_OK) error = io_read(core->platform, file, page, sizeof page, 0, reader->name, reader->why);
+    if (error != SIGNER_OK) return error;
+    error = header_decode(&reader->header, page, reader->kind, number, core->master, core->store_id);
+    if (error != SIGNER_OK) return fail(reader->why, error, "header of %s", reader->name);
+    if (base && (reader->header.parent != base->parent || reader->header.base_seq != base->base_seq ||
+                 memcmp(reader->header.base_chain, base->base_chain, STORE_CHAIN_BYTES) != 0))
+        return fail(reader->why, ERR_STATE_CORRUPT, "%s has another base than its log", reader->name);
+    error = file_key_derive(&reader->key, core->vault, core->master, page, reader->kind);
+    if (error != SIGNER_OK) return fail_plain(reader->why, error);
+    window_init(&reader->window, core->platform, file, size, reader->name);
+    chain_parts_start(reader->chain, page);
+    reader->offset = STORE_PAGE;
+    return SIGNER_OK;
+}
+
+/* The body of the frame at the reader's place, in memory of its own. */
+static enum signer_error read_frame(struct parts_reader *reader, struct frame_head *head, uint8_t **body) {
+    const struct frame_place place = {reader->core->store_id, reader->kind, reader->header.number, reader->key.bytes};
+    const uint8_t *bytes;
+    const uint64_t left = reader->window.file_size - reader->offset;
+    if (left < FRAME_OVERHEAD) return damaged(reader);
+    enum signer_error error = window_at(&reader->window, reader->offset, FRAME_OVERHEAD, &bytes, reader->why);
+    if (error != SIGNER_OK) return error;
+    if (!frame_parse(head, bytes, FRAME_OVERHEAD) || align_up(frame_bytes(head->body_len), FRAME_ALIGN) > left ||
+        head->seq != reader->seq + 1 || head->durable != 0 ||
+        memcmp(head->previous, reader->chain, sizeof reader->chain) != 0)
+        return damaged(reader);
+    const size_t len = frame_bytes(head->body_len);
+    const size_t padded = (size_t)align_up(len, FRAME_ALIGN);
+    error = window_at(&reader->window, reader->offset, padded, &bytes, reader->why);
+    if (error != SIGNER_OK) return error;
+    *body = signer_malloc(head->body_len + 1u);
+    if (!*body) return fail_plain(reader->why, ERR_OUT_OF_MEMORY);
+    if (!frame_unseal(&place, head, bytes, *body) || !sodium_is_zero(bytes + len, padded - len)) return damaged(reader);
+    chain_frame(reader->chain, bytes, len);
+    reader->seq = head->seq;
+    reader->offset += padded;
+    return SIGNER_OK;
+}
+
+static enum signer_error check_end(struct parts_reader *reader, const struct frame_head *head, const uint8_t *body) {
+    if (head->body_len != PART_END_BYTES || reader->offset != reader->window.file_size ||
+        load_be64(body) != reader->header.base_seq ||
+        memcmp(body + 8, reader->header.base_chain, STORE_CHAIN_BYTES) != 0 ||
+        load_be64(body + 8 + STORE_CHAIN_BYTES) != reader->parts)
+        return damaged(reader);
+    return SIGNER_OK;
+}
+
+static enum signer_error read_all(struct parts_reader *reader, parts_each each, void *argument) {
+    for (;;) {
+        struct frame_head head = {0};
+        uint8_t *body = NULL;
+        enum signer_error error = read_frame(reader, &head, &body);
+        bool end = head.type == RECORD_SNAP_END;
+        if (error == SIGNER_OK && end)
+            error = check_end(reader, &head, body);
+        else if (error == SIGNER_OK && head.type != part_type(reader->kind))
+            error = fail(reader->why, ERR_STATE_VERSION, "%s holds a record of type %u", reader->name, head.type);
+        else if (error == SIGNER_OK) {
+            reader->parts++;
+            error = each(argument, body, head.body_len, head.seq, reader->chain);
+        }
+        if (body) sodium_memzero(body, head.body_len);
+        free(body);
+        if (error != SIGNER_OK || end) return error;
+    }
+}
+
+enum signer_error parts_read(int file, enum store_kind kind, uint64_t number, const struct file_header *base,
+                             uint64_t *size, parts_each each, void *argument, const struct core *core,
+                             struct failure *why) {
+    struct parts_reader reader = {.core = core, .kind = kind, .why = why};
+    file_name(reader.name, kind, number);
+    enum signer_error error = begin_reading(&reader, file, number, base);
+    if (error == SIGNER_OK) error = read_all(&reader, each, argument);
+    if (error == SIGNER_OK) *size = reader.window.file_size;
+    window_free(&reader.window);
+    file_key_free(&reader.key);
+    return error;
+}

@@ -1,0 +1,88 @@
+/* Facts about an open store, and its end. */
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "store/internal.h"
+#include "store/io.h"
+
+void store_install_head(struct store *store, const struct log *log) {
+    store->head = *log;
+    store->health = LOG_GOOD;
+    store->sync_begun = true; /* it was synced as a whole when it was published */
+    store->durable_seq = log->seq;
+    memcpy(store->durable_chain, log->chain, sizeof store->durable_chain);
+}
+
+void store_info(struct store *store, struct store_info *out) {
+    memset(out, 0, sizeof *out);
+    pthread_mutex_lock(&store->mutex);
+    memcpy(out->store_id, store->core.store_id, sizeof out->store_id);
+    out->seq = store->head.seq;
+    memcpy(out->chain, store->head.chain, sizeof out->chain);
+    out->open_number = store->open_number;
+    out->log_number = store->head.number;
+    out->log_bytes_used = store->head.end;
+    out->torn_tail_bytes = store->torn.bytes;
+    out->torn_tail_offset = store->torn.bytes > 0 ? store->torn.offset : 0;
+    pthread_mutex_unlock(&store->mutex);
+}
+
+/* CLOSE only tells a clean end, so what fails here is not worth an error. */
+static void write_close(struct store *store) {
+    const struct platform *platform = store->core.platform;
+    struct store_position position;
+    struct failure ignored = {0};
+    uint8_t body[8];
+    uint64_t now;
+    if (platform_wall_ms(platform, &now) != SIGNER_OK) return;
+    store_be64(body, now);
+    if (store_append(store, RECORD_CLOSE, RECORD_RESERVED, body, sizeof body, &position, &ignored) != SIGNER_OK) return;
+    pthread_mutex_lock(&store->mutex);
+    commit_sync(store);
+    bool synced = store->health == LOG_GOOD;
+    pthread_mutex_unlock(&store->mutex);
+    if (synced && platform->files.fsync(platform->context, store->mark_file) != 0)
+        store_report("the durable mark could not be synced at the end");
+}
+
+void store_close(struct store *store, bool abandon) {
+    if (!store) return;
+    struct core *core = &store->core;
+    if (!abandon) write_close(store);
+    while (store->first) {
+        struct pending *next = store->first->next;
+        free(store->first);
+        store->first = next;
+    }
+    if (core->platform) {
+        log_close(&store->head, core);
+        place_shut(&core->place, &store->mark_file);
+        place_shut(&core->place, &store->store_id_file);
+        lock_release(&store->lock, &core->place);
+        place_close(&core->place);
+        vault_wipe(core->vault, core->master_handle);
+    }
+    free(core->writer);
+    free(store->path);
+    pthread_cond_destroy(&store->changed);
+    pthread_mutex_destroy(&store->mutex);
+    free(store);
+}
+
+static void close_in_child(const struct platform *platform, int descriptor) {
+    if (descriptor >= 0) platform->files.close(platform->context, descriptor);
+}
+
+/* No lock is taken: another thread of the parent may have held it when the process forked. */
+void store_close_descriptors_in_child(struct store *store) {
+    const struct platform *platform = store->core.platform;
+    close_in_child(platform, store->lock.file);
+    close_in_child(platform, store->store_id_file);
+    close_in_child(platform, store->head.file);
+    close_in_child(platform, store->mark_file);
+    close_in_child(platform, store->core.place.directory);
+    close_in_child(platform, store->core.place.parent);
+}
