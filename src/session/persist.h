@@ -11,8 +11,9 @@ struct persist_request {
     const char *session_id;
     size_t session_id_len;
     uint16_t participant, threshold, participant_count;
+    bool has_identifier;                        /* false: the text of key_package.identifier is none */
     struct frost_identifier identifier;         /* of key_package */
-    vault_handle key_package;                   /* SECRET_BYTES, as it travelled */
+    vault_handle key_package;                   /* SECRET_BYTES, as it travelled; 0: its text was no hex */
     const struct frost_verifying_share *shares; /* of public_key_package, any order */
     size_t share_count;
     uint8_t verifying_key_x[32];
