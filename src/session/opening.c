@@ -50,7 +50,7 @@ static enum signer_error read_options(struct engine *engine, struct opening *ope
         .kind = opening->plan.command_provider ? KEY_PROVIDER_COMMAND : KEY_PROVIDER_ENV,
         .command = opening->plan.command,
         .timeout_s = opening->plan.timeout_s,
-        .env_name = STATE_KEY_VARIABLE,
+        .env_text = engine->settings.environment(engine->settings.environment_context, STATE_KEY_VARIABLE),
     };
     engine->sink_context = (struct state_context){engine->vault, &engine->max_sessions};
     options->sink = state_sink(&engine->sink_context);
