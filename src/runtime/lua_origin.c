@@ -42,7 +42,7 @@ static void look(void) {
         fail(&found, ERR_LUA_MISMATCH, "the Lua of this process does not report version %d", LUA_VERSION_NUM);
 }
 
-enum signer_error lua_origin_check(struct failure *why) {
+enum signer_error host_lua_check(struct failure *why) {
     pthread_once(&once, look);
     if (found.error != SIGNER_OK && why) *why = found;
     return found.error;

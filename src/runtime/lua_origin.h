@@ -7,6 +7,6 @@
 /* A host that exports another Lua may capture some of our symbols. ERR_LUA_MISMATCH unless every
  * function resolves into one object that reports 504. Calls no Lua function but lua_version, and
  * looks once per process. */
-enum signer_error lua_origin_check(struct failure *why);
+enum signer_error host_lua_check(struct failure *why);
 
 #endif

@@ -150,7 +150,7 @@ void pool_close(struct runtime *runtime) {
 
 enum signer_error runtime_create(struct runtime **out, struct engine *engine) {
     *out = NULL;
-    enum signer_error error = lua_origin_check(NULL);
+    enum signer_error error = host_lua_check(NULL);
     if (error != SIGNER_OK) return error;
     struct runtime *runtime = signer_calloc(1, sizeof *runtime);
     if (!runtime) return ERR_OUT_OF_MEMORY;
