@@ -23,7 +23,8 @@ function demo.describe(parser, common)
     command:epilog([[
 Example:
   tbtc-signer demo --signers 10 --threshold 7
-One member is killed on the way, after its share's record is durable and before the share leaves. All processes and files are removed at the end.]])
+One member is killed on the way, after its share's record is durable and before the share leaves.
+All processes and files are removed at the end.]])
     command:option("--signers", "Members of the group, 2 to 100."):default("5"):convert(math.tointeger)
     command:option("--threshold", "Members that must sign together, 2 to the number of members."):convert(math.tointeger)
     command:option("--transaction", "The redemption (default: the built-in sample policies/samples/redemption.json).")

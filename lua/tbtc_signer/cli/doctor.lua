@@ -35,7 +35,8 @@ function checks.locked_memory()
     local limit = signer.machine.locked_memory()
     local size = limit.soft and ("%d KiB"):format(limit.soft // 1024) or "unlimited"
     if not signer.machine.can_lock(65536) then
-        return bad("locked memory", "memory cannot be locked (limit " .. size .. ")", hints.of({ reason_code = "memory_lock_unavailable" }))
+        return bad("locked memory", "memory cannot be locked (limit " .. size .. ")",
+            hints.of({ reason_code = "memory_lock_unavailable" }))
     end
     if limit.soft and limit.soft < SEAT_BYTES_LOCKED and not limit.exempt then
         return warn("locked memory", "works, limit " .. size, "raise it to 4096 KiB or more for many live seats (ulimit -l)")
@@ -50,7 +51,8 @@ function checks.clock()
     end
     local now = os.date("!%Y-%m-%d %H:%M:%SZ", clock.wall_ms // 1000)
     if clock.wall_ms // 1000 < 1767225600 then -- 2026-01-01
-        return warn("clock", now .. " lies before this version was made", "set the system clock; time windows and attestations depend on it")
+        return warn("clock", now .. " lies before this version was made",
+            "set the system clock; time windows and attestations depend on it")
     end
     return good("clock", now)
 end
@@ -106,7 +108,8 @@ function checks.policy()
     if not folder then return good("policy", "embedded defaults, which refuse nothing beyond the floor") end
     local info = uv.fs_stat(folder)
     if not info or info.type ~= "directory" then
-        return bad("policy", folder .. " is no readable folder", "every signing is refused until it is; set the right path or unset the knob")
+        return bad("policy", folder .. " is no readable folder",
+            "every signing is refused until it is; set the right path or unset the knob")
     end
     return good("policy", folder)
 end

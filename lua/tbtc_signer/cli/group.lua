@@ -15,7 +15,8 @@ local group = {}
 function group.with(path, body)
     local members, problem = roster.read(path, engines.crypto.sha256)
     if not members then
-        output.failure(problem, "a roster is {\"schema\": \"tbtc-signer-roster/v1\", \"members\": [...]}; see tbtc-signer node keys --help")
+        output.failure(problem,
+            'a roster is {"schema": "tbtc-signer-roster/v1", "members": [...]}; see tbtc-signer node --help')
         return 2
     end
     local net = nodes.new(members)

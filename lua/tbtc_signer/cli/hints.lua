@@ -9,7 +9,7 @@ local BY_REASON = {
     state_corrupt = "do not delete anything; restore the whole of state path, .lock, .mark and .store from one backup",
     state_rollback_detected = "the store is older than its marks; put back the newest copy of all its files together",
     state_no_space = "make room on the file system of the state path; nothing was lost",
-    state_version_unsupported = "the file at the state path has a format that this version does not read; move it away only if it is not yours",
+    state_version_unsupported = "the file at the state path has a format that this version does not read; it was left untouched",
     memory_lock_unavailable = "raise the limit on locked memory (ulimit -l, or LimitMEMLOCK= in the unit)",
     capacity_exceeded = "raise the knob that the message names, or abort sessions that are no longer needed",
     operator_policy_refused = "the operator's policy said no; its reason stands in the message",

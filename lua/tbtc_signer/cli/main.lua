@@ -8,8 +8,9 @@ local main = {}
 local COMMANDS = { "demo", "node", "dkg", "sign", "tx", "verify", "doctor" }
 
 local function build_parser(handlers)
-    local parser = argparse("tbtc-signer", "A threshold-Schnorr signer: FROST over secp256k1 with Taproot, made robust by ROAST.")
-    parser:epilog("Exit codes: 0 done, allowed or valid; 1 refused or invalid; 2 usage or error.\nEach command has --help with an example.")
+    local parser = argparse("tbtc-signer", "A threshold-Schnorr signer: FROST over secp256k1 with Taproot.")
+    parser:epilog("Exit codes: 0 done, allowed or valid; 1 refused or invalid; 2 usage or error.\n"
+        .. "Each command has --help with an example.")
     parser:command_target("command")
     parser:require_command(false)
     parser:flag("--version", "Print the version and end.")
@@ -45,7 +46,8 @@ function main.run(arguments)
     output.as_json, output.quiet = options.json, options.quiet
     local ran, status = xpcall(handlers[options.command].run, debug.traceback, options)
     if not ran then
-        output.failure({ code = "internal_error", message = tostring(status) }, "this is a fault of the program; please report it")
+        output.failure({ code = "internal_error", message = tostring(status) },
+            "this is a fault of the program; please report it")
         return 2
     end
     return status

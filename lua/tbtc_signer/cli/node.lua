@@ -16,7 +16,8 @@ function node.describe(parser, common)
 First make the keys and collect the printed entries in a roster file, then run:
   tbtc-signer node keys --dir /var/lib/signer-1 --member 1
   tbtc-signer node run --dir /var/lib/signer-1 --member 1 --roster roster.json
-A roster is {"schema": "tbtc-signer-roster/v1", "members": [entries]}. Settings of the engine come from TBTC_SIGNER_* variables.]])
+A roster is {"schema": "tbtc-signer-roster/v1", "members": [entries]}.
+Settings of the engine come from TBTC_SIGNER_* variables.]])
     command:command_target("action")
     local keys = common(command:command("keys", "Create the node keys (once) and print the roster entry."))
     local run = common(command:command("run", "Serve until SIGTERM or Ctrl-C."))
@@ -60,7 +61,8 @@ local function make_keys(options, engine)
     local entry = entry_of(options, keys)
     output.line("%s", json.encode(entry))
     output.document(entry)
-    output.progress("%s node keys at %s; put the line above into the roster of every node", existing and "found" or "created", path)
+    output.progress("%s node keys at %s; put the line above into the roster of every node",
+        existing and "found" or "created", path)
     return 0
 end
 
@@ -112,8 +114,9 @@ function node.run(options)
     local engine = open_engine(options)
     local ran, result, why = pcall(options.action == "keys" and make_keys or serve, options, engine)
     if not ran then
-        output.failure(type(result) == "table" and { code = result.code, reason_code = result.reason_code, message = result.detail }
-            or tostring(result), type(result) == "table" and hints.of(result) or nil)
+        local typed = type(result) == "table"
+        output.failure(typed and { code = result.code, reason_code = result.reason_code, message = result.detail }
+            or tostring(result), typed and hints.of(result) or nil)
         return 2
     end
     if not result then

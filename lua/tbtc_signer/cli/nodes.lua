@@ -18,18 +18,21 @@ end
 --- @return boolean ok, table|nil problem
 function Nodes:connect(member, timeout_ms)
     local path = self.roster:find(member).socket
-    if not path then return false, { code = "node_unreachable", message = ("the roster has no socket for member %d"):format(member) } end
-    local waited, problem, client = 0, nil, nil
+    if not path then
+        return false, { code = "node_unreachable", message = ("the roster has no socket for member %d"):format(member) }
+    end
+    local waited, last = 0, nil
     repeat
-        client, problem = socket.connect(path)
+        local client, problem = socket.connect(path)
         if client then
             self.clients[member] = client
             return true
         end
+        last = problem
         tasks.sleep(25)
         waited = waited + 25
     until waited >= (timeout_ms or 0)
-    return false, problem
+    return false, last
 end
 
 --- Connects all members side by side.

@@ -25,7 +25,8 @@ function redemption.read(path)
     end
     if not value then return nil, problem end
     if type(value) ~= "table" or type(value.inputs) ~= "table" or type(value.outputs) ~= "table" or #value.inputs == 0 then
-        return nil, (path or "sample") .. ": needs inputs {txid_hex, vout, value_sats} and outputs {script_pubkey_hex, value_sats}"
+        return nil, (path or "sample")
+            .. ": needs inputs {txid_hex, vout, value_sats} and outputs {script_pubkey_hex, value_sats}"
     end
     return value
 end

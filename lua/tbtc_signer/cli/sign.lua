@@ -64,7 +64,8 @@ function sign.run(options)
         if not signature then return group.fail(outcome) end
         output.line("signature  %s", signature)
         output.line("signers    %s (attempt %d)", table.concat(outcome.signers, ", "), outcome.number)
-        output.document({ signature_hex = signature, signers = outcome.signers, attempt_number = outcome.number, message_hex = message })
+        output.document({ signature_hex = signature, message_hex = message, signers = outcome.signers,
+            attempt_number = outcome.number })
         return 0
     end)
 end

@@ -119,7 +119,8 @@ function signing.attempt(job, number, included)
         signers[index] = entry.member
         commitments[index] = { identifier = identifier_of[entry.member], data_hex = entry.result.commitments_hex }
     end
-    local package, why = endpoint(job, signers[1], "new_signing_package", { message_hex = job.message_hex, commitments = commitments })
+    local package, why = endpoint(job, signers[1], "new_signing_package",
+        { message_hex = job.message_hex, commitments = commitments })
     if not package then return failure("package", { { member = signers[1], problem = why } }, context) end
     if job.on_attempt then job.on_attempt(number, signers, context, package.signing_package_hex) end
 
@@ -194,7 +195,8 @@ function signing.sign(job)
         members, number = left, number + 1
         if number > 1000 then break end
     end
-    return nil, { code = "attempts_exhausted", message = ("no signature after %d attempts"):format(number - 1), missing = missing }
+    return nil, { code = "attempts_exhausted", missing = missing,
+        message = ("no signature after %d attempts"):format(number - 1) }
 end
 
 return signing

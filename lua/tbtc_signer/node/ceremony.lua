@@ -129,7 +129,8 @@ function Ceremony:round1(packages)
     self.view, self.peers = view, peers
     self.view_hash = self:digest(views.bytes(self.run, view))
 
-    local reply, secrets = self.engine:call("dkg_part2", { secret_package_hex = "@1", round1_packages = peers }, { self.secret })
+    local reply, secrets = self.engine:call("dkg_part2",
+        { secret_package_hex = "@1", round1_packages = peers }, { self.secret })
     if not reply then return self:fail(secrets) end
     self.secret:close()
     self.secret = secrets[tonumber(reply.secret_package_hex:sub(2))]
@@ -148,7 +149,9 @@ end
 function Ceremony:statement()
     local entries = {}
     for index, entry in ipairs(self.view) do
-        entries[index] = { member = entry.member, package_hash_hex = hex(entry.package_hash), signature_hex = hex(entry.signature) }
+        entries[index] = {
+            member = entry.member, package_hash_hex = hex(entry.package_hash), signature_hex = hex(entry.signature),
+        }
     end
     local signature = self.keys:sign(self:digest(views.statement_bytes(self.member, self.view_hash)))
     return { member = self.member, entries = entries, signature_hex = hex(signature) }
@@ -159,7 +162,9 @@ local function read_statement(value)
     local entries = {}
     for index, entry in ipairs(value.entries) do
         if type(entry) ~= "table" then return nil end
-        entries[index] = { member = entry.member, package_hash = unhex(entry.package_hash_hex), signature = unhex(entry.signature_hex) }
+        entries[index] = {
+            member = entry.member, package_hash = unhex(entry.package_hash_hex), signature = unhex(entry.signature_hex),
+        }
     end
     return { entries = entries, signature = unhex(value.signature_hex) }
 end
