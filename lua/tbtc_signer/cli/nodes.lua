@@ -21,7 +21,8 @@ function Nodes:connect(member, timeout_ms)
     if not path then
         return false, { code = "node_unreachable", message = ("the roster has no socket for member %d"):format(member) }
     end
-    local waited, last = 0, nil
+    local waited = 0
+    local last
     repeat
         local client, problem = socket.connect(path)
         if client then
