@@ -30,6 +30,9 @@ ENTRY    := $(sort $(filter-out src/abi/module.c,$(wildcard src/abi/*.c)))
 EMBEDDED := $(sort $(shell find lua policies -name '*.lua' 2>/dev/null))
 OBJECTS   = $(PARTS:%.c=$(OUT)/obj/%.o)
 
+# Short lines while building; `make V=1` shows the commands.
+SAY = $(if $(V),,@echo "  $(1) $@";)
+
 .DEFAULT_GOAL := all
 .PHONY: all help deps deps-quiet demo check test-build asan tsan lint bench install clean part part-module lint-tree FORCE
 
@@ -72,22 +75,22 @@ $(OUT)/gen/bindings.inc: FORCE
 
 $(OUT)/obj/%.o: %.c $(OUT)/gen/flags | $(OUT)/gen/bindings.inc
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+	$(call SAY,cc)$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 $(OUT)/gen/lua_sources.c: scripts/embed $(OUT)/gen/embedded $(EMBEDDED)
-	scripts/embed $(EMBEDDED) > $@.new && mv $@.new $@
+	$(call SAY,embed)scripts/embed $(EMBEDDED) > $@.new && mv $@.new $@
 
 $(OUT)/obj/gen/lua_sources.o: $(OUT)/gen/lua_sources.c $(OUT)/gen/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -c $< -o $@
+	$(call SAY,cc)$(CC) $(CFLAGS_ALL) -c $< -o $@
 
 # -- the two shared objects -----------------------------------------------------------------------
 $(OUT)/libfrost_tbtc.so: $(OBJECTS) $(ENTRY:%.c=$(OUT)/obj/%.o) $(OUT)/obj/gen/lua_sources.o $(OUT)/gen/objects src/abi/exports.map
-	$(CC) $(LINK_SHARED) -Wl,-soname,libfrost_tbtc.so.4 -Wl,--version-script=src/abi/exports.map \
+	$(call SAY,link)$(CC) $(LINK_SHARED) -Wl,-soname,libfrost_tbtc.so.4 -Wl,--version-script=src/abi/exports.map \
 	    $(filter %.o,$^) $(LIBS) -o $@.new && mv $@.new $@
 
 $(OUT)/tbtc_signer.so: $(OBJECTS) $(OUT)/obj/src/abi/module.o $(OUT)/obj/gen/lua_sources.o $(OUT)/gen/objects src/abi/module.map
-	$(CC) $(LINK_SHARED) -Wl,--version-script=src/abi/module.map $(filter %.o,$^) $(LIBS) -o $@.new && mv $@.new $@
+	$(call SAY,link)$(CC) $(LINK_SHARED) -Wl,--version-script=src/abi/module.map $(filter %.o,$^) $(LIBS) -o $@.new && mv $@.new $@
 
 # A module of a few folders only, to try one part alone:
 #   make part DIRS="base curve frost" MODULES="frost"   ->  build/part/tbtc_signer.so
@@ -97,7 +100,7 @@ part:
 
 part-module: $(OBJECTS) $(OUT)/gen/objects
 	@printf '#include "binding/binding.h"\nint luaopen_tbtc_signer(lua_State *L);\n__attribute__((visibility("default"))) int luaopen_tbtc_signer(lua_State *L) { lua_newtable(L); binding_open_all(L); return 1; }\n' > $(OUT)/gen/module.c
-	$(CC) $(CFLAGS_ALL) -shared $(OUT)/gen/module.c $(OBJECTS) $(LIBS) -o $(OUT)/tbtc_signer.so
+	$(call SAY,link)$(CC) $(CFLAGS_ALL) -shared -Wl,-z,nodelete $(OUT)/gen/module.c $(OBJECTS) $(LIBS) -o $(OUT)/tbtc_signer.so
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
