@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "binding/binding.h"
+#include "runtime/decode.h"
 #include "runtime/encode.h"
 #include "runtime/modules.h"
 
@@ -27,13 +28,24 @@ static int fingerprint(lua_State *L) {
     return 1;
 }
 
+/* codec.decode(schema, text) -> value: reads JSON as strictly as a request; raises VALIDATION. Text of
+ * our own making or of the operator's configuration only: the duplicate search has a fixed key. */
+static int decode(lua_State *L) {
+    struct decode_input input = {0};
+    const struct schema_type *schema = schema_compile(L, 1);
+    input.body = (const uint8_t *)luaL_checklstring(L, 2, &input.body_len);
+    input.reader = lua_newuserdatauv(L, sizeof *input.reader, 0);
+    decode_request(L, &input, schema);
+    return 1;
+}
+
 static int free_buffer(lua_State *L) {
     buffer_free(lua_touserdata(L, 1));
     return 0;
 }
 
 int luaopen_runtime_codec(lua_State *L) {
-    lua_createtable(L, 0, 1);
+    lua_createtable(L, 0, 2);
     struct buffer *json = lua_newuserdatauv(L, sizeof *json, 0);
     buffer_init(json);
     lua_createtable(L, 0, 1);
@@ -42,5 +54,7 @@ int luaopen_runtime_codec(lua_State *L) {
     lua_setmetatable(L, -2);
     lua_pushcclosure(L, fingerprint, 1);
     lua_setfield(L, -2, "fingerprint");
+    lua_pushcfunction(L, decode);
+    lua_setfield(L, -2, "decode");
     return 1;
 }
