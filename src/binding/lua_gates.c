@@ -19,6 +19,7 @@
 #include "binding/call_object.h"
 #include "curve/hash.h"
 #include "curve/point.h"
+#include "session/gates.h"
 #include "session/notice.h"
 #include "session/policy_ask.h"
 #include "session/policy_input.h"
@@ -82,6 +83,13 @@ static int say(lua_State *L) {
 static int version(lua_State *L) {
     lua_pushliteral(L, SIGNER_VERSION);
     return 1;
+}
+
+/* quarantine_configuration(call): raises when the quarantine settings cannot be read */
+static int quarantine_configuration(lua_State *L) {
+    struct failure why = {0};
+    binding_check(L, gate_quarantine_configuration(binding_check_call(L, 1), &why), &why);
+    return 0;
 }
 
 /* -- policy scripts ------------------------------------------------------------------------------------ */
@@ -212,6 +220,7 @@ static const luaL_Reg functions[] = {
     {"now", now},
     {"notice", say},
     {"version", version},
+    {"quarantine_configuration", quarantine_configuration},
     {"asked", asked},
     {"read_policy", read_policy},
     {"publish_policy", publish_policy},
