@@ -1,0 +1,884 @@
+/* test_registry: durable state with a vault of its own (test build). Bytes are strings, ids and texts
+ * too; u64 values are Lua integers.
+ *
+ *   state = test_registry.new{ store_id = 32 bytes, created_ms = integer (absent: no genesis), max_sessions = n }
+ *   changes = test_registry.changes()          a list of changes, see `builders` below
+ *   changes:op(number, payload)  changes:body()  changes:count()  changes:counted()  changes:join(changes)
+ *   state:check(changes)  state:prepare(changes)  state:apply(changes, seq, chain, ticket)  state:drop()
+ *   state:replay(kind, body, seq, chain)        kind: "change", "note", "part"; state:finish() = end of replay
+ *   state:snapshot() -> list of {op, payload}   state:digest()
+ *   state:session(id) -> table | nil            state:field(id, field) -> encoded value | nil
+ *   the questions of state.h under their names. */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "binding/frost_objects.h"
+#include "frost/keys.h"
+#include "registry/change.h"
+
+#define STATE "signer.test_registry"
+#define CHANGES "signer.test_changes"
+
+struct test_state {
+    struct vault *vault;
+    uint64_t max_sessions;
+    struct state_context context;
+    struct store_sink sink;
+    struct state *state;
+};
+
+static struct test_state *check_test(lua_State *L) {
+    struct test_state *test = luaL_checkudata(L, 1, STATE);
+    luaL_argcheck(L, test->state, 1, "closed");
+    return test;
+}
+
+static struct changes *check_changes(lua_State *L, int index) {
+    return luaL_checkudata(L, index, CHANGES);
+}
+
+static struct session *find_session(lua_State *L, struct test_state *test, int index) {
+    size_t len = 0;
+    const char *id = luaL_optlstring(L, index, NULL, &len);
+    return id ? state_session(test->state, id, len) : NULL;
+}
+
+static struct session *check_session(lua_State *L, struct test_state *test, int index) {
+    struct session *session = find_session(L, test, index);
+    if (!session) luaL_argerror(L, index, "no such session");
+    return session;
+}
+
+static uint64_t check_u64(lua_State *L, int index) {
+    return (uint64_t)luaL_checkinteger(L, index);
+}
+
+static void push_u64(lua_State *L, uint64_t value) {
+    lua_pushinteger(L, (lua_Integer)value);
+}
+
+static void push_bytes(lua_State *L, struct bytes bytes) {
+    lua_pushlstring(L, (const char *)bytes.data, bytes.len);
+}
+
+static void push_id(lua_State *L, const struct session *session) {
+    if (session)
+        push_bytes(L, session->id);
+    else
+        lua_pushnil(L);
+}
+
+/* -- life -------------------------------------------------------------------------------------- */
+
+static int new_state(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    struct test_state *test = lua_newuserdatauv(L, sizeof *test, 0);
+    memset(test, 0, sizeof *test);
+    luaL_setmetatable(L, STATE);
+    lua_getfield(L, 1, "max_sessions");
+    test->max_sessions = (uint64_t)luaL_optinteger(L, -1, 1024);
+    lua_getfield(L, 1, "created_ms");
+    uint64_t created_ms = (uint64_t)luaL_optinteger(L, -1, 0);
+    lua_getfield(L, 1, "store_id");
+    const uint8_t *store_id = binding_check_raw(L, -1, 32);
+    binding_check(L, vault_create(&test->vault, false), NULL);
+    test->context = (struct state_context){.vault = test->vault, .max_sessions = &test->max_sessions};
+    test->sink = state_sink(&test->context);
+    test->state = test->sink.state_new(&test->context);
+    if (!test->state) return binding_raise_error(L, ERR_OUT_OF_MEMORY, NULL);
+    test->sink.begin(&test->context, test->state, store_id, created_ms);
+    lua_settop(L, 2);
+    return 1;
+}
+
+static int close_state(lua_State *L) {
+    struct test_state *test = luaL_checkudata(L, 1, STATE);
+    if (test->state) test->sink.state_free(&test->context, test->state);
+    if (test->vault) vault_destroy(test->vault);
+    test->state = NULL;
+    test->vault = NULL;
+    return 0;
+}
+
+static int live_secrets(lua_State *L) {
+    struct vault_usage usage;
+    vault_usage(check_test(L)->vault, &usage);
+    push_u64(L, usage.live_slots);
+    return 1;
+}
+
+static int set_max_sessions(lua_State *L) {
+    check_test(L)->max_sessions = check_u64(L, 2);
+    return 0;
+}
+
+/* -- changes ------------------------------------------------------------------------------------- */
+
+static int new_changes(lua_State *L) {
+    struct changes *changes = lua_newuserdatauv(L, sizeof *changes, 1);
+    changes_init(changes);
+    luaL_setmetatable(L, CHANGES);
+    return 1;
+}
+
+static int free_changes(lua_State *L) {
+    changes_free(check_changes(L, 1));
+    return 0;
+}
+
+static int changes_body(lua_State *L) {
+    struct changes *changes = check_changes(L, 1);
+    if (changes->error != SIGNER_OK) return binding_raise_error(L, changes->error, NULL);
+    lua_pushlstring(L, (const char *)changes->body.data, changes->body.len);
+    return 1;
+}
+
+static int changes_count(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)check_changes(L, 1)->count);
+    return 1;
+}
+
+static int changes_counted(lua_State *L) {
+    lua_pushboolean(L, check_changes(L, 1)->counted);
+    return 1;
+}
+
+static int changes_add(lua_State *L) {
+    changes_join(check_changes(L, 1), check_changes(L, 2));
+    return 0;
+}
+
+static int build_op(lua_State *L) {
+    size_t len = 0;
+    const char *payload = luaL_optlstring(L, 3, "", &len);
+    change_op(check_changes(L, 1), (enum state_op)luaL_checkinteger(L, 2), payload, len);
+    return 0;
+}
+
+#define BUILDER(name)                                                                                                  \
+    struct changes *changes = check_changes(L, 1);                                                                     \
+    size_t len = 0;                                                                                                    \
+    const char *id = luaL_checklstring(L, 2, &len);
+
+static int build_create(lua_State *L) {
+    BUILDER(create)
+    change_session_create(changes, id, len);
+    return 0;
+}
+
+static int build_delete(lua_State *L) {
+    BUILDER(delete)
+    change_session_delete(changes, id, len);
+    return 0;
+}
+
+static int build_field(lua_State *L) {
+    BUILDER(field)
+    size_t value_len = 0;
+    const char *value = luaL_checklstring(L, 4, &value_len);
+    change_field_set(changes, id, len, (enum session_field)luaL_checkinteger(L, 3), value, value_len);
+    return 0;
+}
+
+static int build_text(lua_State *L) {
+    BUILDER(text)
+    size_t text_len = 0;
+    const char *text = luaL_checklstring(L, 4, &text_len);
+    change_field_text(changes, id, len, (enum session_field)luaL_checkinteger(L, 3), text, text_len);
+    return 0;
+}
+
+static int build_u64(lua_State *L) {
+    BUILDER(u64)
+    change_field_u64(changes, id, len, (enum session_field)luaL_checkinteger(L, 3), check_u64(L, 4));
+    return 0;
+}
+
+static int build_u32(lua_State *L) {
+    BUILDER(u32)
+    change_field_u32(changes, id, len, (enum session_field)luaL_checkinteger(L, 3), (uint32_t)check_u64(L, 4));
+    return 0;
+}
+
+static int build_u8(lua_State *L) {
+    BUILDER(u8)
+    change_field_u8(changes, id, len, (enum session_field)luaL_checkinteger(L, 3), (uint8_t)check_u64(L, 4));
+    return 0;
+}
+
+static int build_clear(lua_State *L) {
+    BUILDER(clear)
+    change_field_clear(changes, id, len, (enum session_field)luaL_checkinteger(L, 3));
+    return 0;
+}
+
+static int build_add(lua_State *L) {
+    BUILDER(add)
+    size_t entry_len = 0;
+    const char *entry = luaL_checklstring(L, 4, &entry_len);
+    change_set_add(changes, id, len, (enum session_set)luaL_checkinteger(L, 3), entry, entry_len);
+    return 0;
+}
+
+static int build_remove(lua_State *L) {
+    BUILDER(remove)
+    size_t entry_len = 0;
+    const char *entry = luaL_checklstring(L, 4, &entry_len);
+    change_set_remove(changes, id, len, (enum session_set)luaL_checkinteger(L, 3), entry, entry_len);
+    return 0;
+}
+
+static int build_append(lua_State *L) {
+    BUILDER(append)
+    size_t item_len = 0;
+    const char *item = luaL_checklstring(L, 4, &item_len);
+    change_list_append(changes, id, len, (enum session_list)luaL_checkinteger(L, 3), item, item_len);
+    return 0;
+}
+
+/* tombstone(state, id), evict(state, id) */
+static int build_tombstone(lua_State *L) {
+    struct test_state *test = luaL_checkudata(L, 2, STATE);
+    change_tombstone(check_changes(L, 1), check_session(L, test, 3));
+    return 0;
+}
+
+static int build_evict(lua_State *L) {
+    struct test_state *test = luaL_checkudata(L, 2, STATE);
+    change_evict(check_changes(L, 1), check_session(L, test, 3));
+    return 0;
+}
+
+static int build_score(lua_State *L) {
+    change_score(check_changes(L, 1), (uint16_t)luaL_checkinteger(L, 2), check_u64(L, 3));
+    return 0;
+}
+
+static int build_quarantine(lua_State *L) {
+    change_quarantine(check_changes(L, 1), (uint16_t)luaL_checkinteger(L, 2), lua_toboolean(L, 3));
+    return 0;
+}
+
+static int build_canary(lua_State *L) {
+    struct canary canary = {.current_percent = (uint8_t)luaL_checkinteger(L, 2),
+                            .previous_percent = (uint8_t)luaL_checkinteger(L, 3),
+                            .version = check_u64(L, 4),
+                            .last_action_unix = check_u64(L, 5)};
+    change_canary(check_changes(L, 1), &canary);
+    return 0;
+}
+
+static int build_refresh_epoch(lua_State *L) {
+    change_refresh_epoch(check_changes(L, 1), check_u64(L, 2));
+    return 0;
+}
+
+static int build_purge(lua_State *L) {
+    change_purge(check_changes(L, 1));
+    return 0;
+}
+
+static int build_rebase(lua_State *L) {
+    change_witness_rebase(check_changes(L, 1), check_u64(L, 2));
+    return 0;
+}
+
+/* key_packages(id, state, {{member, encoded}, …}): into the vault of the state, then the builder */
+static int build_key_packages(lua_State *L) {
+    BUILDER(key_packages)
+    struct test_state *test = luaL_checkudata(L, 3, STATE);
+    lua_Integer count = luaL_len(L, 4);
+    struct seat_key seats[PARTICIPANTS_MAX];
+    luaL_argcheck(L, count <= (lua_Integer)PARTICIPANTS_MAX, 4, "too many");
+    for (lua_Integer i = 0; i < count; i++) {
+        lua_geti(L, 4, i + 1);
+        lua_geti(L, -1, 1);
+        lua_geti(L, -2, 2);
+        size_t encoded_len = 0;
+        const char *encoded = luaL_checklstring(L, -1, &encoded_len);
+        void *memory = NULL;
+        seats[i].member = (uint16_t)luaL_checkinteger(L, -2);
+        binding_check(L,
+                      vault_new(test->vault, SECRET_KEY_PACKAGE, sizeof(struct frost_key_package),
+                                &seats[i].key_package, &memory),
+                      NULL);
+        binding_check(L, frost_key_package_decode(memory, (const uint8_t *)encoded, encoded_len), NULL);
+        lua_pop(L, 3);
+    }
+    change_key_packages(changes, test->vault, id, len, seats, (size_t)count);
+    for (lua_Integer i = 0; i < count; i++)
+        vault_wipe(test->vault, seats[i].key_package);
+    return 0;
+}
+
+static int build_public_package(lua_State *L) {
+    BUILDER(public_package)
+    size_t encoded_len = 0;
+    const char *encoded = luaL_checklstring(L, 3, &encoded_len);
+    struct frost_public_package keys = {0};
+    binding_check(L, frost_public_package_decode(&keys, (const uint8_t *)encoded, encoded_len), NULL);
+    change_public_package(changes, id, len, &keys);
+    frost_public_package_free(&keys);
+    return 0;
+}
+
+static void check_key_group(lua_State *L, int index, char out[KEY_GROUP_TEXT_BYTES + 1]) {
+    size_t len = 0;
+    const char *text = luaL_optlstring(L, index, "", &len);
+    luaL_argcheck(L, len == 0 || len == KEY_GROUP_TEXT_BYTES, index, "key group");
+    memcpy(out, text, len + 1);
+}
+
+/* dkg_result(id, key group, participants, threshold, created) */
+static int build_dkg_result(lua_State *L) {
+    BUILDER(dkg_result)
+    struct dkg_result result = {.session_id = (char *)(uintptr_t)id,
+                                .participant_count = (uint16_t)luaL_checkinteger(L, 4),
+                                .threshold = (uint16_t)luaL_checkinteger(L, 5),
+                                .created_at_unix = check_u64(L, 6)};
+    check_key_group(L, 3, result.key_group);
+    change_dkg_result(changes, id, len, &result);
+    return 0;
+}
+
+/* rekey(id, reason, time, key group or nil) */
+static int build_rekey(lua_State *L) {
+    BUILDER(rekey)
+    struct rekey_event event = {.reason = (char *)(uintptr_t)luaL_checkstring(L, 3),
+                                .triggered_at_unix = check_u64(L, 4)};
+    check_key_group(L, 5, event.key_group);
+    change_rekey_event(changes, id, len, &event);
+    return 0;
+}
+
+/* transaction(id, tx, {sighash, …}, {{value, script}, …}) */
+static int build_transaction(lua_State *L) {
+    BUILDER(transaction)
+    struct built_transaction tx = {.session_id = (char *)(uintptr_t)id};
+    tx.tx.data = (const uint8_t *)luaL_checklstring(L, 3, &tx.tx.len);
+    tx.sighash_count = (size_t)luaL_len(L, 4);
+    tx.prevout_count = (size_t)luaL_len(L, 5);
+    tx.sighashes = lua_newuserdatauv(L, 32 * tx.sighash_count + 1, 0);
+    tx.prevouts = lua_newuserdatauv(L, tx.prevout_count * sizeof *tx.prevouts + 1, 0);
+    for (size_t i = 0; i < tx.sighash_count; i++) {
+        lua_geti(L, 4, (lua_Integer)i + 1);
+        memcpy(tx.sighashes[i], binding_check_raw(L, -1, 32), 32);
+        lua_pop(L, 1);
+    }
+    for (size_t i = 0; i < tx.prevout_count; i++) {
+        lua_geti(L, 5, (lua_Integer)i + 1);
+        lua_geti(L, -1, 1);
+        lua_geti(L, -2, 2);
+        tx.prevouts[i].value_sats = (uint64_t)luaL_checkinteger(L, -2);
+        tx.prevouts[i].script.data = (const uint8_t *)luaL_checklstring(L, -1, &tx.prevouts[i].script.len);
+        lua_pop(L, 3);
+    }
+    change_built_transaction(changes, id, len, &tx);
+    return 0;
+}
+
+/* verdict{allow, policy, version, source_sha256, rule, reason, session_id, unix_ms, input_digest, input_json} */
+static int build_verdict(lua_State *L) {
+    struct verdict_record verdict = {0};
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_getfield(L, 2, "allow");
+    verdict.allow = lua_toboolean(L, -1);
+    lua_getfield(L, 2, "unix_ms");
+    verdict.unix_ms = check_u64(L, -1);
+    lua_getfield(L, 2, "source_sha256");
+    memcpy(verdict.source_sha256, binding_check_raw(L, -1, 32), 32);
+    lua_getfield(L, 2, "input_digest");
+    memcpy(verdict.input_digest, binding_check_raw(L, -1, 32), 32);
+    lua_getfield(L, 2, "policy");
+    verdict.policy = luaL_checkstring(L, -1);
+    lua_getfield(L, 2, "version");
+    verdict.version = luaL_checkstring(L, -1);
+    lua_getfield(L, 2, "rule");
+    verdict.rule = luaL_checkstring(L, -1);
+    lua_getfield(L, 2, "reason");
+    verdict.reason = luaL_checkstring(L, -1);
+    lua_getfield(L, 2, "session_id");
+    verdict.session_id = luaL_optlstring(L, -1, "", &verdict.session_id_len);
+    lua_getfield(L, 2, "input_json");
+    verdict.input_json.data = (const uint8_t *)luaL_optlstring(L, -1, "", &verdict.input_json.len);
+    change_verdict(check_changes(L, 1), &verdict);
+    return 0;
+}
+
+/* -- check, apply, replay ------------------------------------------------------------------------ */
+
+static int check_on_state(lua_State *L) {
+    struct test_state *test = check_test(L);
+    struct failure why = {0};
+    binding_check(L, changes_check(test->state, check_changes(L, 2), &why), &why);
+    return 0;
+}
+
+static int prepare_on_state(lua_State *L) {
+    binding_check(L, changes_prepare(check_test(L)->state, check_changes(L, 2)), NULL);
+    return 0;
+}
+
+static int apply_on_state(lua_State *L) {
+    struct test_state *test = check_test(L);
+    struct store_position position = {.ticket = (uint64_t)luaL_optinteger(L, 5, 1), .seq = check_u64(L, 3)};
+    memcpy(position.chain, binding_check_raw(L, 4, 32), 32);
+    changes_apply(test->state, check_changes(L, 2), &position);
+    return 0;
+}
+
+static int drop_on_state(lua_State *L) {
+    changes_drop(check_test(L)->state);
+    return 0;
+}
+
+static enum record_type check_type(lua_State *L, int index) {
+    static const char *const names[] = {"change", "note", "part", NULL};
+    static const enum record_type types[] = {RECORD_CHANGE, RECORD_NOTE, RECORD_SNAP_PART};
+    return types[luaL_checkoption(L, index, NULL, names)];
+}
+
+static int replay(lua_State *L) {
+    struct test_state *test = check_test(L);
+    size_t len = 0;
+    const char *body = luaL_checklstring(L, 3, &len);
+    enum signer_error error = test->sink.apply(
+        &test->context, test->state, check_type(L, 2), (const uint8_t *)body, len, (uint64_t)luaL_optinteger(L, 4, 0),
+        lua_isnoneornil(L, 5) ? (const uint8_t[32]){0} : binding_check_raw(L, 5, 32));
+    binding_check(L, error, NULL);
+    return 0;
+}
+
+static int finish_replay(lua_State *L) {
+    struct test_state *test = check_test(L);
+    binding_check(L, test->sink.check(&test->context, test->state), NULL);
+    return 0;
+}
+
+static int opened(lua_State *L) {
+    struct test_state *test = check_test(L);
+    test->sink.opened(&test->context, test->state, check_u64(L, 2));
+    return 0;
+}
+
+static int rechained(lua_State *L) {
+    struct test_state *test = check_test(L);
+    test->sink.rechained(&test->context, test->state, check_type(L, 2), check_u64(L, 3), check_u64(L, 4),
+                         binding_check_raw(L, 5, 32));
+    return 0;
+}
+
+static int purge_seq(lua_State *L) {
+    struct test_state *test = check_test(L);
+    push_u64(L, test->sink.purge_seq(&test->context, test->state));
+    return 1;
+}
+
+static enum signer_error emit(void *argument, uint8_t op, const uint8_t *payload, size_t len) {
+    lua_State *L = argument;
+    lua_createtable(L, 2, 0);
+    lua_pushinteger(L, op);
+    lua_rawseti(L, -2, 1);
+    lua_pushlstring(L, (const char *)payload, len);
+    lua_rawseti(L, -2, 2);
+    lua_rawseti(L, -2, luaL_len(L, -2) + 1);
+    return SIGNER_OK;
+}
+
+static int snapshot(lua_State *L) {
+    struct test_state *test = check_test(L);
+    lua_newtable(L);
+    binding_check(L, test->sink.snapshot(&test->context, test->state, emit, L), NULL);
+    return 1;
+}
+
+static int digest(lua_State *L) {
+    uint8_t out[32];
+    binding_check(L, state_digest(check_test(L)->state, out), NULL);
+    lua_pushlstring(L, (const char *)out, sizeof out);
+    return 1;
+}
+
+/* -- questions ----------------------------------------------------------------------------------- */
+
+static void push_texts(lua_State *L, const struct text_set *set) {
+    lua_createtable(L, (int)set->count, 0);
+    for (size_t i = 0; i < set->count; i++) {
+        push_bytes(L, set->entries[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+static void push_transaction(lua_State *L, const struct built_transaction *tx) {
+    lua_newtable(L);
+    lua_pushstring(L, tx->session_id);
+    lua_setfield(L, -2, "session_id");
+    push_bytes(L, tx->tx);
+    lua_setfield(L, -2, "tx");
+    lua_newtable(L);
+    for (size_t i = 0; i < tx->sighash_count; i++) {
+        lua_pushlstring(L, (const char *)tx->sighashes[i], 32);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "sighashes");
+    lua_newtable(L);
+    for (size_t i = 0; i < tx->prevout_count; i++) {
+        lua_newtable(L);
+        push_u64(L, tx->prevouts[i].value_sats);
+        lua_rawseti(L, -2, 1);
+        push_bytes(L, tx->prevouts[i].script);
+        lua_rawseti(L, -2, 2);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "prevouts");
+}
+
+static void set_text(lua_State *L, const char *name, const char *text) {
+    if (!text) return;
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+static void set_number(lua_State *L, const char *name, uint64_t value) {
+    push_u64(L, value);
+    lua_setfield(L, -2, name);
+}
+
+static void set_fields(lua_State *L, const struct session *session) {
+    set_text(L, "dkg_fingerprint", session->dkg_fingerprint);
+    set_text(L, "build_tx_fingerprint", session->build_tx_fingerprint);
+    set_text(L, "bound_key_group", session->bound_key_group);
+    set_text(L, "finalize_fingerprint", session->finalize_fingerprint);
+    set_number(L, "dkg_origin", session->dkg_origin);
+    set_number(L, "build_tx_at", session->build_tx_at_unix);
+    set_number(L, "share_epoch", session->share_epoch);
+    set_number(L, "retired_at", session->retired_at_unix);
+    set_number(L, "highest_attempt", session->highest_attempt_number);
+    set_number(L, "refreshes", session->refresh_count);
+    if (session_has(session, FIELD_DKG_RESULT)) {
+        set_text(L, "dkg_session_id", session->dkg.session_id);
+        set_text(L, "dkg_key_group", session->dkg.key_group);
+        set_number(L, "participants", session->dkg.participant_count);
+        set_number(L, "threshold", session->dkg.threshold);
+    }
+    if (session_has(session, FIELD_REKEY_EVENT)) {
+        set_text(L, "rekey_reason", session->rekey.reason);
+        set_text(L, "rekey_key_group", session->rekey.key_group);
+    }
+    if (session_has(session, FIELD_TX_RESULT)) {
+        push_transaction(L, &session->tx);
+        lua_setfield(L, -2, "transaction");
+    }
+}
+
+static int session_of(lua_State *L) {
+    struct session *session = find_session(L, check_test(L), 2);
+    if (!session) return 0;
+    lua_newtable(L);
+    push_u64(L, (uint64_t)(uintptr_t)session);
+    lua_setfield(L, -2, "address");
+    set_number(L, "present", session->present);
+    set_number(L, "last_ticket", session->last_ticket);
+    set_number(L, "public_shares", session->public_package.count);
+    lua_pushboolean(L, session_is_per_message(session));
+    lua_setfield(L, -2, "per_message");
+    lua_pushboolean(L, session_is_retired(session));
+    lua_setfield(L, -2, "retired");
+    lua_pushboolean(L, session_needs_tombstone(session));
+    lua_setfield(L, -2, "needs_tombstone");
+    set_fields(L, session);
+    lua_newtable(L);
+    for (size_t i = 0; i < session->seat_count; i++) {
+        lua_pushinteger(L, session->seats[i].member);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "seats");
+    lua_newtable(L);
+    for (int set = 1; set < SET_COUNT; set++) {
+        push_texts(L, &session->sets[set]);
+        lua_rawseti(L, -2, set);
+    }
+    lua_setfield(L, -2, "sets");
+    lua_newtable(L);
+    for (int list = 1; list < LIST_COUNT; list++) {
+        push_texts(L, &session->lists[list]);
+        lua_rawseti(L, -2, list);
+    }
+    lua_setfield(L, -2, "lists");
+    return 1;
+}
+
+static int field_of(lua_State *L) {
+    struct session *session = check_session(L, check_test(L), 2);
+    enum session_field field = (enum session_field)luaL_checkinteger(L, 3);
+    if (!session_has(session, field)) return 0;
+    struct buffer out;
+    buffer_init(&out);
+    enum signer_error error = session_field_encode(&out, session, field);
+    return binding_push_buffer(L, &out, error);
+}
+
+/* Whether the plain memory of the session holds the field's bytes. */
+static int raw_len(lua_State *L) {
+    struct session *session = check_session(L, check_test(L), 2);
+    lua_pushinteger(L, (lua_Integer)session->raw[luaL_checkinteger(L, 3)].len);
+    return 1;
+}
+
+static int set_holds(lua_State *L) {
+    struct session *session = check_session(L, check_test(L), 2);
+    size_t len = 0;
+    const char *entry = luaL_checklstring(L, 4, &len);
+    lua_pushboolean(L, session_set_holds(session, (enum session_set)luaL_checkinteger(L, 3), entry, len));
+    return 1;
+}
+
+static int has_seat(lua_State *L) {
+    struct session *session = check_session(L, check_test(L), 2);
+    const struct seat_key *seat = session_seat(session, (uint16_t)luaL_checkinteger(L, 3));
+    lua_pushboolean(L, seat && vault_borrow(check_test(L)->vault, seat->key_package, SECRET_KEY_PACKAGE, NULL));
+    return 1;
+}
+
+static int set_live(lua_State *L) {
+    struct test_state *test = check_test(L);
+    session_set_live(test->state, check_session(L, test, 2), lua_toboolean(L, 3), (uint64_t)luaL_optinteger(L, 4, 0));
+    return 0;
+}
+
+static int set_pins(lua_State *L) {
+    check_session(L, check_test(L), 2)->pins = (uint32_t)luaL_checkinteger(L, 3);
+    return 0;
+}
+
+static int loaded(lua_State *L) {
+    state_loaded(check_test(L)->state, check_u64(L, 2));
+    return 0;
+}
+
+static int ids(lua_State *L) {
+    struct test_state *test = check_test(L);
+    lua_newtable(L);
+    lua_Integer at = 1;
+    for (struct session *session = state_next(test->state, NULL); session; session = state_next(test->state, session)) {
+        push_id(L, session);
+        lua_rawseti(L, -2, at++);
+    }
+    return 1;
+}
+
+static int wallet(lua_State *L) {
+    struct test_state *test = check_test(L);
+    size_t len = 0;
+    const char *key_group = luaL_checklstring(L, 2, &len);
+    push_id(L, state_wallet(test->state, key_group, len, find_session(L, test, 3)));
+    return 1;
+}
+
+static int oldest_evictable(lua_State *L) {
+    struct test_state *test = check_test(L);
+    push_id(L, state_oldest_evictable(test->state, find_session(L, test, 2)));
+    return 1;
+}
+
+static int tombstone(lua_State *L) {
+    size_t len = 0;
+    const char *id = luaL_checklstring(L, 2, &len);
+    uint32_t highest = 0;
+    char key_group[KEY_GROUP_TEXT_BYTES + 1];
+    if (!state_tombstone(check_test(L)->state, id, len, &highest, key_group)) return 0;
+    lua_pushinteger(L, highest);
+    lua_pushstring(L, key_group);
+    return 2;
+}
+
+static int key_group_rekeyed(lua_State *L) {
+    size_t len = 0;
+    const char *text = luaL_checklstring(L, 2, &len);
+    lua_pushboolean(L, state_key_group_rekeyed(check_test(L)->state, text, len));
+    return 1;
+}
+
+static int key_group_used(lua_State *L) {
+    size_t len = 0;
+    const char *text = luaL_checklstring(L, 2, &len);
+    lua_pushboolean(L, state_key_group_used(check_test(L)->state, text, len));
+    return 1;
+}
+
+/* sessions, active ones, tombstones */
+static int counts(lua_State *L) {
+    struct state *state = check_test(L)->state;
+    lua_pushinteger(L, (lua_Integer)state_session_count(state));
+    lua_pushinteger(L, (lua_Integer)state_active_count(state));
+    lua_pushinteger(L, (lua_Integer)state_tombstone_count(state));
+    return 3;
+}
+
+/* score, quarantined */
+static int operator_of(lua_State *L) {
+    struct state *state = check_test(L)->state;
+    uint16_t id = (uint16_t)luaL_checkinteger(L, 2);
+    push_u64(L, state_operator_score(state, id));
+    lua_pushboolean(L, state_operator_quarantined(state, id));
+    return 2;
+}
+
+/* current, previous, version, last action */
+static int canary_of(lua_State *L) {
+    struct canary canary;
+    if (!state_canary(check_test(L)->state, &canary)) return 0;
+    lua_pushinteger(L, canary.current_percent);
+    lua_pushinteger(L, canary.previous_percent);
+    push_u64(L, canary.version);
+    push_u64(L, canary.last_action_unix);
+    return 4;
+}
+
+/* generation, witness base, open number, refresh epoch */
+static int counters(lua_State *L) {
+    struct state *state = check_test(L)->state;
+    push_u64(L, state_generation(state));
+    push_u64(L, state_witness_base(state));
+    push_u64(L, state_open_number(state));
+    push_u64(L, state_refresh_epoch(state));
+    return 4;
+}
+
+/* previous commitment, image digest, commitment */
+static int witness(lua_State *L) {
+    struct witness_point point;
+    if (!state_witness_at(check_test(L)->state, check_u64(L, 2), &point)) return 0;
+    lua_pushlstring(L, (const char *)point.previous_commitment, 32);
+    lua_pushlstring(L, (const char *)point.image_digest, 32);
+    lua_pushlstring(L, (const char *)point.commitment, 32);
+    return 3;
+}
+
+static int rebase_due(lua_State *L) {
+    uint64_t generation = 0;
+    if (!state_rebase_due(check_test(L)->state, check_u64(L, 2), &generation)) return 0;
+    push_u64(L, generation);
+    return 1;
+}
+
+/* {confirmed = {seq, chain}, latest, base, certificates, intent} */
+static int anchor(lua_State *L) {
+    struct state *state = check_test(L)->state;
+    uint64_t seq = 0;
+    uint8_t chain[32];
+    struct bytes intent;
+    lua_newtable(L);
+    if (state_anchor_confirmed(state, &seq, chain)) {
+        set_number(L, "confirmed_seq", seq);
+        lua_pushlstring(L, (const char *)chain, 32);
+        lua_setfield(L, -2, "confirmed_chain");
+    }
+    for (uint8_t kind = 1; kind <= 2; kind++) {
+        const uint8_t *checkpoint = state_checkpoint(state, kind);
+        if (!checkpoint) continue;
+        lua_pushlstring(L, (const char *)checkpoint, CHECKPOINT_BYTES);
+        lua_setfield(L, -2, kind == 1 ? "latest" : "base");
+    }
+    push_texts(L, state_trust_certificates(state));
+    lua_setfield(L, -2, "certificates");
+    if (state_trust_intent(state, &intent)) {
+        push_bytes(L, intent);
+        lua_setfield(L, -2, "intent");
+    }
+    return 1;
+}
+
+static const luaL_Reg changes_methods[] = {
+    {"__gc", free_changes},
+    {"free", free_changes},
+    {"body", changes_body},
+    {"count", changes_count},
+    {"counted", changes_counted},
+    {"join", changes_add},
+    {"op", build_op},
+    {"create", build_create},
+    {"delete", build_delete},
+    {"field", build_field},
+    {"text", build_text},
+    {"u64", build_u64},
+    {"u32", build_u32},
+    {"u8", build_u8},
+    {"clear", build_clear},
+    {"add", build_add},
+    {"remove", build_remove},
+    {"append", build_append},
+    {"tombstone", build_tombstone},
+    {"evict", build_evict},
+    {"score", build_score},
+    {"quarantine", build_quarantine},
+    {"canary", build_canary},
+    {"refresh_epoch", build_refresh_epoch},
+    {"purge", build_purge},
+    {"rebase", build_rebase},
+    {"key_packages", build_key_packages},
+    {"public_package", build_public_package},
+    {"dkg_result", build_dkg_result},
+    {"rekey", build_rekey},
+    {"transaction", build_transaction},
+    {"verdict", build_verdict},
+    {NULL, NULL},
+};
+
+static const luaL_Reg state_methods[] = {
+    {"__gc", close_state},
+    {"close", close_state},
+    {"live_secrets", live_secrets},
+    {"set_max_sessions", set_max_sessions},
+    {"check", check_on_state},
+    {"prepare", prepare_on_state},
+    {"apply", apply_on_state},
+    {"drop", drop_on_state},
+    {"replay", replay},
+    {"finish", finish_replay},
+    {"opened", opened},
+    {"rechained", rechained},
+    {"purge_seq", purge_seq},
+    {"snapshot", snapshot},
+    {"digest", digest},
+    {"session", session_of},
+    {"field", field_of},
+    {"raw_len", raw_len},
+    {"set_holds", set_holds},
+    {"has_seat", has_seat},
+    {"set_live", set_live},
+    {"set_pins", set_pins},
+    {"loaded", loaded},
+    {"ids", ids},
+    {"wallet", wallet},
+    {"oldest_evictable", oldest_evictable},
+    {"tombstone", tombstone},
+    {"key_group_rekeyed", key_group_rekeyed},
+    {"key_group_used", key_group_used},
+    {"counts", counts},
+    {"operator", operator_of},
+    {"canary", canary_of},
+    {"counters", counters},
+    {"witness", witness},
+    {"rebase_due", rebase_due},
+    {"anchor", anchor},
+    {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {{"new", new_state}, {"changes", new_changes}, {NULL, NULL}};
+
+static void new_kind(lua_State *L, const char *name, const luaL_Reg *methods) {
+    luaL_newmetatable(L, name);
+    luaL_setfuncs(L, methods, 0);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
+int luaopen_binding_test_registry(lua_State *L) {
+    new_kind(L, STATE, state_methods);
+    new_kind(L, CHANGES, changes_methods);
+    luaL_newlib(L, functions);
+    return 1;
+}
