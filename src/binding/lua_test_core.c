@@ -7,6 +7,7 @@
  *       value or the error object; the engine is left, nothing is waited for
  *   test_core.wait(call), test_core.make_ready(call): outside the engine; raise what they answer
  *   test_core.is_durable(call), test_core.is_committed(call)
+ *   test_core.allow_members(call, {member, …}): the verdict of a quarantine script that lets all pass
  *   test_core.poison(engine): as if a fault had struck between append and apply */
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,18 @@ static int is_committed(lua_State *L) {
     return 1;
 }
 
+static int allow_members(lua_State *L) {
+    struct call *call = binding_check_call(L, 1);
+    struct policy_answer answer = {.allowed = true, .embedded = true};
+    settings_policy(&call->engine->settings, POLICY_HOOK_QUARANTINE, answer.policy_sha256);
+    for (lua_Integer i = 1; i <= luaL_len(L, 2); i++) {
+        lua_geti(L, 2, i);
+        verdict_store_member(call, (uint16_t)luaL_checkinteger(L, -1), &answer);
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
 static int poison(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     pthread_mutex_lock(&engine->mutex);
@@ -155,6 +168,7 @@ static const luaL_Reg functions[] = {
     {"engine", engine_new},     {"call", run_call},
     {"wait", wait_for_records}, {"make_ready", make_ready},
     {"is_durable", is_durable}, {"is_committed", is_committed},
+    {"allow_members", allow_members},
     {"poison", poison},         {NULL, NULL},
 };
 
