@@ -69,6 +69,7 @@ static void push_request(lua_State *L, struct dispatch *dispatch, int endpoint) 
     const struct request *request = dispatch->request;
     if (lua_getfield(L, endpoint, "request") == LUA_TNIL) {
         if (request->body) binding_raise_error(L, ERR_VALIDATION, "this call takes no request");
+        lua_pop(L, 1);
         lua_newtable(L);
         return;
     }
