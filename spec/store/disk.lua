@@ -68,7 +68,7 @@ end
 --- All names and contents below a directory, for "nothing was changed".
 function disk.picture(path)
     local lines = {}
-    local pipe = assert(io.popen(("cd '%s' && find . -printf '%%p %%m %%y %%s\\n' | sort && find . -type f | sort | xargs sha256sum")
+    local pipe = assert(io.popen(("cd '%s' && find . -printf '%%p %%m %%y %%s\\n' | sort && find . -type f | sort | xargs -r sha256sum")
         :format(path)))
     for line in pipe:lines() do
         if not line:find("state.lock", 1, true) then lines[#lines + 1] = line end
@@ -92,10 +92,10 @@ function disk.body(text)
     return disk.op(5, text)
 end
 
---- Opens the store of a directory; options as in test_store.open.
+--- Opens the store of a directory; options as in test_store.open (key = false: the provider).
 function disk.open(directory, options)
     local all = { path = directory .. "/state", key = disk.key }
-    for name, value in pairs(options or {}) do all[name] = value end
+    for name, value in pairs(options or {}) do all[name] = value or nil end
     return signer.test_store.open(all)
 end
 
