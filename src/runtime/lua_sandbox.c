@@ -12,6 +12,7 @@
 #include "runtime/modules.h"
 #include "runtime/plain.h"
 #include "runtime/sandbox.h"
+#include "runtime/sources.h"
 
 #define BUFFER "signer.sandbox.buffer"
 
@@ -131,8 +132,20 @@ static int inspect(lua_State *L) {
     return 1;
 }
 
+/* sandbox.embedded(name) -> text | nil: the source of an embedded default script, "policies.firewall" */
+static int embedded(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
+    for (const struct embedded_source *source = embedded_sources; source->name; source++) {
+        if (strcmp(source->name, name) != 0) continue;
+        lua_pushlstring(L, source->text, source->len);
+        return 1;
+    }
+    return 0;
+}
+
 int luaopen_runtime_sandbox(lua_State *L) {
-    static const luaL_Reg functions[] = {{"evaluate", evaluate}, {"inspect", inspect}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"evaluate", evaluate}, {"inspect", inspect}, {"embedded", embedded}, {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }
