@@ -3,6 +3,7 @@
  * nil), so that the endpoint gives it its words.
  *
  *   identifier(text) -> 32 bytes | nil           identifier_text(32 bytes) -> text with inner quotes
+ *   owner(call, round-2 secret) -> 32 bytes | nil   whose it is; nil when it does not decode
  *   part1(call, identifier, max, min) -> secret, package bytes
  *   part2(call, secret, {{identifier, round1_package}, …}) -> secret, {{identifier, secret}, …}
  *   part3(call, secret, {{identifier, round1_package}, …}, {{identifier, secret}, …})
@@ -137,10 +138,20 @@ static int part3(lua_State *L) {
     return 2;
 }
 
+static int owner(lua_State *L) {
+    struct dkg_secret_info info;
+    size_t len = 0;
+    struct call *call = binding_check_call(L, 1);
+    const uint8_t *encoded = vault_borrow(call->engine->vault, binding_check_secret(L, 2)->handle, SECRET_BYTES, &len);
+    if (!encoded || dkg_round2_secret_check(&info, encoded, len) != SIGNER_OK) return 0;
+    binding_push_identifier(L, &info.identifier);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"identifier", identifier}, {"identifier_text", identifier_text},
-    {"part1", part1},           {"part2", part2},
-    {"part3", part3},           {NULL, NULL},
+    {"owner", owner}, {"identifier", identifier}, {"identifier_text", identifier_text},
+    {"part1", part1}, {"part2", part2},           {"part3", part3},
+    {NULL, NULL},
 };
 
 int luaopen_binding_dkg_secret(lua_State *L) {

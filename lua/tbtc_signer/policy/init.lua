@@ -1,0 +1,100 @@
+--- The operator's scripts: finds the script of a hook, gives it its input, and stores its verdict on the
+-- call (policy-and-lifecycle 14.4; D-128, D-135, D-136, D-155). Nothing here decides: a verdict takes
+-- effect in C, behind the floor's own rules, and only for the state and the script as they are then.
+--
+-- A script is asked outside the engine mutex. Without `policy_directory` the embedded defaults run
+-- (policies/*.lua), which refuse nothing. With it, a script that cannot be read is a refusal.
+local codec = require("signer.codec")
+local core = require("signer.gates")
+local sandbox = require("signer.sandbox")
+local schema = require("tbtc_signer.schema.policy")
+
+local INPUT_BYTES_MAX = 1048576
+local REMEMBERED_MAX = 512
+
+local policy = {}
+
+-- Inputs that a script allowed. A script is a function of source and input alone, so the same answer
+-- would come again; refusals are asked for each time.
+local allowed, remembered = {}, 0
+
+local function remember(key)
+    if remembered == REMEMBERED_MAX then allowed, remembered = {}, 0 end
+    if not allowed[key] then allowed[key], remembered = true, remembered + 1 end
+end
+
+--- The script in force for a hook, published as such.
+-- @return table  { hook, source | reason, sha256, embedded }
+local function load_script(call, hook)
+    local source, reason = core.read_policy(call, hook)
+    local script = { hook = hook, source = source, reason = reason, embedded = false }
+    if not source and not reason then
+        script.embedded = true
+        script.source = sandbox.embedded("policies." .. hook)
+    end
+    script.sha256 = core.sha256(script.source or "unreadable: " .. reason)
+    core.publish_policy(call, hook, script.sha256)
+    return script
+end
+
+--- The script's answer on one input, as the call stores it.
+-- @param json string  the input, compact JSON
+local function judge(script, json)
+    local answer = { sha256 = script.sha256, embedded = script.embedded, allowed = false, failed = true }
+    if not script.source then
+        answer.detail = script.reason
+        return answer
+    end
+    if #json > INPUT_BYTES_MAX then
+        answer.detail = "the input is longer than 1 MiB"
+        return answer
+    end
+    local key = script.hook .. script.sha256 .. core.sha256(json)
+    if allowed[key] then
+        answer.allowed, answer.failed = true, false
+        return answer
+    end
+    local verdict = sandbox.evaluate({
+        source = script.source,
+        name = script.hook .. ".lua",
+        input = codec.decode(schema[script.hook], json),
+        settings = {},
+    })
+    answer.allowed, answer.failed = verdict.allowed, verdict.failed
+    answer.code, answer.detail = verdict.code, verdict.detail
+    if verdict.allowed and not verdict.failed then remember(key) end
+    return answer
+end
+
+--- Asks the script of `hook` about one input and stores the verdict on the call.
+-- @param hook string  "firewall" or "dkg_admission"
+-- @param json string  the input, compact JSON made by C
+function policy.ask(call, hook, json)
+    core.store_verdict(call, hook, core.sha256(json), judge(load_script(call, hook), json))
+end
+
+--- Asks the quarantine script about each member, up to the first that it objects to.
+-- @param members table  array of integers
+function policy.ask_members(call, members)
+    local script = load_script(call, "quarantine")
+    local seen = {}
+    for _, member in ipairs(members) do
+        if not seen[member] and member > 0 then
+            seen[member] = true
+            local answer = judge(script, core.quarantine_input(member))
+            core.store_member_verdict(call, member, answer)
+            if answer.failed or not answer.allowed then return end
+        end
+    end
+end
+
+--- One verdict without a call: for dry runs and specs.
+-- @param hook string
+-- @param source string  of the script
+-- @param json string  the input, compact JSON
+-- @return table  { allowed, failed, code, detail }
+function policy.dry_run(hook, source, json)
+    return judge({ hook = hook, source = source, sha256 = core.sha256(source), embedded = false }, json)
+end
+
+return policy
