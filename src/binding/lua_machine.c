@@ -55,6 +55,7 @@ static int machine_locked_memory(lua_State *L) {
 static int machine_can_lock(lua_State *L) {
     lua_Integer len = luaL_checkinteger(L, 1);
     luaL_argcheck(L, len > 0 && len <= 64 * 1024 * 1024, 1, "1 byte to 64 MiB");
+    if (!platform_system()) return luaL_error(L, "libsodium cannot start");
     void *memory = sodium_malloc((size_t)len);
     int locked = memory ? sodium_mlock(memory, (size_t)len) : -1;
     sodium_free(memory);
