@@ -6,8 +6,7 @@
 #include <sodium.h>
 #include <string.h>
 
-/* What a constant-time multiplication may leave below us on the stack. */
-#define LIBRARY_STACK_BYTES 4096
+#include "curve/multi_mul.h"
 
 /* Points that one call of the library's sum takes at most; longer sums go in steps. */
 #define SUM_CHUNK 128
@@ -91,8 +90,8 @@ enum signer_error point_mul_base(struct point *out, const struct scalar *secret)
     }
     scalar_encode(raw, secret);
     int made = secp256k1_ec_pubkey_create(curve_context(), &out->key, raw);
-    sodium_stackzero(LIBRARY_STACK_BYTES);
     sodium_memzero(raw, sizeof raw);
+    scalar_scrub_stack(); /* the library leaves the scalar behind */
     out->infinity = !made;
     return made ? SIGNER_OK : ERR_FROST_FIELD;
 }
@@ -120,7 +119,8 @@ static void term_value(struct point *out, const struct point_term *term) {
         point_mul_public(out, term->factor, term->point);
 }
 
-void point_multi_mul(struct point *out, const struct point_term *terms, size_t count) {
+/* The same as the kernel by the library's functions alone. */
+static void sum_by_library(struct point *out, const struct point_term *terms, size_t count) {
     struct point values[SUM_CHUNK];
     const struct point *pointers[SUM_CHUNK];
     struct point sum;
@@ -137,13 +137,26 @@ void point_multi_mul(struct point *out, const struct point_term *terms, size_t c
     *out = sum;
 }
 
+void point_multi_mul(struct point *out, const struct point_term *terms, size_t count) {
+    struct point sum;
+    if (!kernel_multi_mul(&sum, terms, count)) sum_by_library(&sum, terms, count);
+    *out = sum;
+}
+
+static void horner_by_library(struct point *out, const struct point *coefficients, size_t count,
+                              const struct scalar *x) {
+    point_set_infinity(out);
+    for (size_t k = count; k-- > 0;) {
+        point_mul_public(out, x, out);
+        point_add(out, out, &coefficients[k]);
+    }
+}
+
 void point_horner(struct point *out, const struct point *coefficients, size_t count, const struct scalar *x) {
     struct point sum;
-    point_set_infinity(&sum);
-    for (size_t k = count; k-- > 0;) {
-        point_mul_public(&sum, x, &sum);
-        point_add(&sum, &sum, &coefficients[k]);
-    }
+    bool small = (x->limb[0] >> 32 | x->limb[1] | x->limb[2] | x->limb[3]) == 0;
+    if (!small || !kernel_horner(&sum, coefficients, count, (uint32_t)x->limb[0]))
+        horner_by_library(&sum, coefficients, count, x);
     *out = sum;
 }
 

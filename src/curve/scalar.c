@@ -5,7 +5,10 @@
 
 #include <sodium.h>
 
-typedef unsigned __int128 wide;
+#include "curve/limb.h"
+
+/* More than any chain of these functions, or the library below them, puts on the stack. */
+#define SCRUB_BYTES 8192
 
 static const uint64_t ORDER[4] = {0xBFD25E8CD0364141u, 0xBAAEDCE6AF48A03Bu, 0xFFFFFFFFFFFFFFFEu, 0xFFFFFFFFFFFFFFFFu};
 /* 2^256 - n */
@@ -19,14 +22,19 @@ static uint64_t load64(const uint8_t in[8]) {
 }
 
 /* out = a - n; the borrow, 1 where a < n. */
-static uint64_t subtract_order(uint64_t out[4], const uint64_t a[4]) {
-    uint64_t borrow = 0;
-    for (int i = 0; i < 4; i++) {
-        wide difference = (wide)a[i] - ORDER[i] - borrow;
-        out[i] = (uint64_t)difference;
-        borrow = (uint64_t)(difference >> 64) & 1;
-    }
-    return borrow;
+static inline uint64_t subtract_order(uint64_t out[4], const uint64_t a[4]) {
+    uint64_t borrow = limb_sub(&out[0], a[0], ORDER[0], 0);
+    borrow = limb_sub(&out[1], a[1], ORDER[1], borrow);
+    borrow = limb_sub(&out[2], a[2], ORDER[2], borrow);
+    return limb_sub(&out[3], a[3], ORDER[3], borrow);
+}
+
+/* out = a + b; the carry. */
+static inline uint64_t add_limbs(uint64_t out[4], const uint64_t a[4], const uint64_t b[4]) {
+    uint64_t carry = limb_add(&out[0], a[0], b[0], 0);
+    carry = limb_add(&out[1], a[1], b[1], carry);
+    carry = limb_add(&out[2], a[2], b[2], carry);
+    return limb_add(&out[3], a[3], b[3], carry);
 }
 
 static void select_limbs(uint64_t out[4], const uint64_t a[4], const uint64_t b[4], uint64_t take_a) {
@@ -40,33 +48,28 @@ static void reduce_once(struct scalar *out, const uint64_t value[4], uint64_t ca
     uint64_t reduced[4];
     uint64_t below = subtract_order(reduced, value) & (carry ^ 1);
     select_limbs(out->limb, value, reduced, below);
-    sodium_memzero(reduced, sizeof reduced);
 }
 
-/* out[0..low_len) = low + high * FOLD; the caller knows that the sum fits. */
-static void fold(uint64_t *out, size_t out_len, const uint64_t low[4], const uint64_t *high, size_t high_len) {
-    for (size_t i = 0; i < out_len; i++)
-        out[i] = i < 4 ? low[i] : 0;
-    for (size_t i = 0; i < high_len; i++) {
-        uint64_t carry = 0;
-        for (size_t j = 0; i + j < out_len; j++) {
-            wide sum = (wide)high[i] * (j < 3 ? FOLD[j] : 0) + out[i + j] + carry;
-            out[i + j] = (uint64_t)sum;
-            carry = (uint64_t)(sum >> 64);
-        }
-    }
+/* out = low + high * FOLD */
+static inline void fold(uint64_t out[7], const uint64_t low[4], const uint64_t high[4]) {
+    uint64_t carry = limb_mul(&out[0], high[0], FOLD[0], low[0], 0);
+    carry = limb_mul(&out[1], high[1], FOLD[0], low[1], carry);
+    carry = limb_mul(&out[2], high[2], FOLD[0], low[2], carry);
+    out[4] = limb_mul(&out[3], high[3], FOLD[0], low[3], carry);
+    out[5] = 0;
+    limb_mul_row(out + 1, FOLD[1], high);
+    out[6] = add_limbs(out + 2, out + 2, high); /* FOLD[2] = 1 */
 }
 
-/* 512 bits, little-endian limbs, modulo n. 385, then 260, then 257 bits are left. */
+/* 512 bits, little-endian limbs, modulo n. 386, then 260, then 257 bits are left. */
 static void reduce_512(struct scalar *out, const uint64_t value[8]) {
-    uint64_t first[7], second[5], third[5];
-    fold(first, 7, value, value + 4, 4);
-    fold(second, 5, first, first + 4, 3);
-    fold(third, 5, second, second + 4, 1);
+    uint64_t first[8], second[8], third[7];
+    fold(first, value, value + 4);
+    first[7] = 0;
+    fold(second, first, first + 4);
+    second[7] = 0;
+    fold(third, second, second + 4);
     reduce_once(out, third, third[4]);
-    sodium_memzero(first, sizeof first);
-    sodium_memzero(second, sizeof second);
-    sodium_memzero(third, sizeof third);
 }
 
 bool scalar_decode(struct scalar *out, const uint8_t in[SCALAR_BYTES]) {
@@ -74,7 +77,6 @@ bool scalar_decode(struct scalar *out, const uint8_t in[SCALAR_BYTES]) {
     for (int i = 0; i < 4; i++)
         out->limb[i] = load64(in + 8 * (3 - i));
     uint64_t below = subtract_order(reduced, out->limb);
-    sodium_memzero(reduced, sizeof reduced);
     if (!below) scalar_clear(out);
     return below;
 }
@@ -84,7 +86,6 @@ void scalar_reduce(struct scalar *out, const uint8_t in[SCALAR_BYTES]) {
     for (int i = 0; i < 4; i++)
         value[i] = load64(in + 8 * (3 - i));
     reduce_once(out, value, 0);
-    sodium_memzero(value, sizeof value);
 }
 
 void scalar_reduce_wide(struct scalar *out, const uint8_t in[48]) {
@@ -92,7 +93,6 @@ void scalar_reduce_wide(struct scalar *out, const uint8_t in[48]) {
     for (int i = 0; i < 6; i++)
         value[i] = load64(in + 8 * (5 - i));
     reduce_512(out, value);
-    sodium_memzero(value, sizeof value);
 }
 
 void scalar_encode(uint8_t out[SCALAR_BYTES], const struct scalar *in) {
@@ -105,14 +105,9 @@ void scalar_set_u64(struct scalar *out, uint64_t value) {
 }
 
 void scalar_add(struct scalar *out, const struct scalar *a, const struct scalar *b) {
-    uint64_t sum[4], carry = 0;
-    for (int i = 0; i < 4; i++) {
-        wide limb = (wide)a->limb[i] + b->limb[i] + carry;
-        sum[i] = (uint64_t)limb;
-        carry = (uint64_t)(limb >> 64);
-    }
+    uint64_t sum[4];
+    uint64_t carry = add_limbs(sum, a->limb, b->limb);
     reduce_once(out, sum, carry);
-    sodium_memzero(sum, sizeof sum);
 }
 
 void scalar_negate(struct scalar *out, const struct scalar *a) {
@@ -120,9 +115,8 @@ void scalar_negate(struct scalar *out, const struct scalar *a) {
     uint64_t mask = 0 - ((any | (0 - any)) >> 63); /* 0 stays 0 */
     uint64_t borrow = 0;
     for (int i = 0; i < 4; i++) {
-        wide difference = (wide)ORDER[i] - a->limb[i] - borrow;
-        out->limb[i] = (uint64_t)difference & mask;
-        borrow = (uint64_t)(difference >> 64) & 1;
+        borrow = limb_sub(&out->limb[i], ORDER[i], a->limb[i], borrow);
+        out->limb[i] &= mask;
     }
 }
 
@@ -135,17 +129,11 @@ void scalar_sub(struct scalar *out, const struct scalar *a, const struct scalar 
 
 void scalar_mul(struct scalar *out, const struct scalar *a, const struct scalar *b) {
     uint64_t product[8] = {0};
-    for (int i = 0; i < 4; i++) {
-        uint64_t carry = 0;
-        for (int j = 0; j < 4; j++) {
-            wide sum = (wide)a->limb[i] * b->limb[j] + product[i + j] + carry;
-            product[i + j] = (uint64_t)sum;
-            carry = (uint64_t)(sum >> 64);
-        }
-        product[i + 4] = carry;
-    }
+    limb_mul_row(product, a->limb[0], b->limb);
+    limb_mul_row(product + 1, a->limb[1], b->limb);
+    limb_mul_row(product + 2, a->limb[2], b->limb);
+    limb_mul_row(product + 3, a->limb[3], b->limb);
     reduce_512(out, product);
-    sodium_memzero(product, sizeof product);
 }
 
 void scalar_negate_if(struct scalar *inout, bool condition) {
@@ -200,6 +188,10 @@ bool scalar_is_zero(const struct scalar *a) {
 
 bool scalar_equal(const struct scalar *a, const struct scalar *b) {
     return sodium_memcmp(a->limb, b->limb, sizeof a->limb) == 0;
+}
+
+void scalar_scrub_stack(void) {
+    sodium_stackzero(SCRUB_BYTES);
 }
 
 void scalar_clear(struct scalar *inout) {

@@ -31,5 +31,9 @@ void scalar_inverse_batch(struct scalar *inout, size_t count, struct scalar *scr
 bool scalar_is_zero(const struct scalar *a);
 bool scalar_equal(const struct scalar *a, const struct scalar *b);
 void scalar_clear(struct scalar *inout);
+/* Overwrites what finished calls have left on the stack below the caller. These functions keep no
+ * copies of their own, but intermediate values lie where the compiler put them: whoever computes with
+ * a secret calls this once, at the end. */
+void scalar_scrub_stack(void);
 
 #endif

@@ -68,6 +68,7 @@ enum signer_error frost_deal(struct frost_key_package *packages, struct frost_pu
         shares[i] = (struct frost_verifying_share){packages[i].identifier, packages[i].verifying_share};
     if (error == SIGNER_OK) error = frost_public_package_make(keys, shares, count, &key, threshold);
     free(shares);
+    scalar_scrub_stack();
     if (error != SIGNER_OK) sodium_memzero(packages, count * sizeof *packages);
     return error;
 }

@@ -89,6 +89,7 @@ enum signer_error dkg_part1(struct dkg_round1_package *package, uint8_t *secret,
     frost_write_begin(&writer, secret, secret_len);
     error = make_part1(package, &writer, identifier, max_signers, &draw);
     draw_end(&draw);
+    scalar_scrub_stack();
     if (error != SIGNER_OK) {
         sodium_memzero(secret, secret_len);
         dkg_round1_package_free(package);
@@ -168,6 +169,7 @@ enum signer_error dkg_part2(struct dkg_round2_entry *shares, uint8_t *round2_sec
 cleanup:
     if (error != SIGNER_OK) sodium_memzero(round2_secret, round2_secret_len);
     scalar_clear(&own_share);
+    scalar_scrub_stack();
     free(ordered);
     return error;
 }

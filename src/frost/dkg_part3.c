@@ -141,6 +141,7 @@ cleanup:
         frost_public_package_free(keys);
     }
     round2_secret_free(&run.own);
+    scalar_scrub_stack();
     free(run.peers);
     free(run.shares);
     free(run.commitments);

@@ -18,6 +18,7 @@ enum signer_error frost_key_package_parse(struct frost_key_package *out, const u
     out->min_signers = (uint16_t)frost_read_varint(&reader, UINT16_MAX);
     enum signer_error error = frost_read_end(&reader);
     if (error != SIGNER_OK) frost_key_package_clear(out);
+    scalar_scrub_stack();
     return error;
 }
 

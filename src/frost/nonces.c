@@ -50,6 +50,7 @@ enum signer_error frost_nonces_decode(struct frost_nonces *out, const uint8_t *i
                                memcmp(made.encoded, out->commitments.encoded, sizeof made.encoded) != 0))
         error = ERR_FROST_INCORRECT_COMMITMENT;
     if (error != SIGNER_OK) frost_nonces_clear(out);
+    scalar_scrub_stack();
     return error;
 }
 
@@ -83,5 +84,6 @@ enum signer_error frost_nonces_from_random(struct frost_nonces *out, const struc
     if (error == SIGNER_OK) error = commit(&out->commitments, &out->hiding, &out->binding);
     sodium_memzero(share, sizeof share);
     if (error != SIGNER_OK) frost_nonces_clear(out);
+    scalar_scrub_stack();
     return error;
 }

@@ -54,6 +54,7 @@ enum signer_error frost_sign(uint8_t share[FROST_SHARE_BYTES], const struct fros
 cleanup:
     frost_nonces_clear(&spent);
     scalar_clear(&value);
+    scalar_scrub_stack();
     frost_round_free(&round);
     return error;
 }

@@ -67,6 +67,7 @@ static enum signer_error tweak_adjustment(struct frost_adjustment *out, const st
 
 static void adjust_key_package(struct frost_key_package *inout, const struct frost_adjustment *adjustment) {
     frost_adjust_secret(&inout->signing_share, adjustment);
+    scalar_scrub_stack();
     frost_adjust_point(&inout->verifying_share, adjustment);
     inout->verifying_key = adjustment->key;
 }

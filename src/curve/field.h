@@ -1,0 +1,98 @@
+/* The field of secp256k1 for PUBLIC values: variable time, never near a secret. Four 64-bit limbs that
+ * hold any representative below 2^256; 2^256 = FIELD_FOLD modulo p, so an overflow comes back as that
+ * constant. Only field_normalize gives the one representative below p. Inline: the kernel lives on it. */
+#ifndef SIGNER_CURVE_FIELD_H
+#define SIGNER_CURVE_FIELD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "curve/limb.h"
+
+#define FIELD_BYTES 32
+#define FIELD_FOLD 0x1000003D1ull
+
+struct field {
+    uint64_t limb[4];
+};
+
+static inline uint64_t field_add_limbs(struct field *out, const struct field *a, const uint64_t b[4]) {
+    uint64_t carry = limb_add(&out->limb[0], a->limb[0], b[0], 0);
+    carry = limb_add(&out->limb[1], a->limb[1], b[1], carry);
+    carry = limb_add(&out->limb[2], a->limb[2], b[2], carry);
+    return limb_add(&out->limb[3], a->limb[3], b[3], carry);
+}
+
+static inline uint64_t field_sub_limbs(struct field *out, const struct field *a, const uint64_t b[4]) {
+    uint64_t borrow = limb_sub(&out->limb[0], a->limb[0], b[0], 0);
+    borrow = limb_sub(&out->limb[1], a->limb[1], b[1], borrow);
+    borrow = limb_sub(&out->limb[2], a->limb[2], b[2], borrow);
+    return limb_sub(&out->limb[3], a->limb[3], b[3], borrow);
+}
+
+/* An overflow of 2^256 comes back as FIELD_FOLD. Where that overflows once more, the value is below
+ * FIELD_FOLD and the last addition cannot. */
+static inline void field_add(struct field *out, const struct field *a, const struct field *b) {
+    const uint64_t fold[4] = {(0 - field_add_limbs(out, a, b->limb)) & FIELD_FOLD, 0, 0, 0};
+    if (__builtin_expect(field_add_limbs(out, out, fold) != 0, 0)) out->limb[0] += FIELD_FOLD;
+}
+
+/* The mirror image: after a second borrow the value is above 2^256 - FIELD_FOLD. */
+static inline void field_sub(struct field *out, const struct field *a, const struct field *b) {
+    const uint64_t fold[4] = {(0 - field_sub_limbs(out, a, b->limb)) & FIELD_FOLD, 0, 0, 0};
+    if (__builtin_expect(field_sub_limbs(out, out, fold) != 0, 0)) out->limb[0] -= FIELD_FOLD;
+}
+
+static inline void field_negate(struct field *out, const struct field *a) {
+    static const struct field zero;
+    field_sub(out, &zero, a);
+}
+
+/* 512 bits to 256. */
+static inline void field_reduce(struct field *out, const uint64_t value[8]) {
+    uint64_t carry = limb_mul(&out->limb[0], value[4], FIELD_FOLD, value[0], 0);
+    carry = limb_mul(&out->limb[1], value[5], FIELD_FOLD, value[1], carry);
+    carry = limb_mul(&out->limb[2], value[6], FIELD_FOLD, value[2], carry);
+    carry = limb_mul(&out->limb[3], value[7], FIELD_FOLD, value[3], carry);
+    limb_wide top = (limb_wide)carry * FIELD_FOLD; /* up to 67 bits */
+    const uint64_t fold[4] = {(uint64_t)top, (uint64_t)(top >> 64), 0, 0};
+    if (__builtin_expect(field_add_limbs(out, out, fold) != 0, 0)) {
+        const uint64_t again[4] = {FIELD_FOLD, 0, 0, 0}; /* the value is below 2^67 now */
+        field_add_limbs(out, out, again);
+    }
+}
+
+static inline void field_mul(struct field *out, const struct field *a, const struct field *b) {
+    uint64_t product[8] = {0};
+    limb_mul_row(product, a->limb[0], b->limb);
+    limb_mul_row(product + 1, a->limb[1], b->limb);
+    limb_mul_row(product + 2, a->limb[2], b->limb);
+    limb_mul_row(product + 3, a->limb[3], b->limb);
+    field_reduce(out, product);
+}
+
+static inline void field_sqr(struct field *out, const struct field *a) {
+    field_mul(out, a, a);
+}
+
+static inline void field_double(struct field *out, const struct field *a) {
+    field_add(out, a, a);
+}
+
+/* Brings the value below p. */
+static inline void field_normalize(struct field *inout) {
+    const uint64_t fold[4] = {FIELD_FOLD, 0, 0, 0};
+    struct field reduced;
+    if (field_add_limbs(&reduced, inout, fold)) *inout = reduced;
+}
+
+static inline bool field_is_zero(const struct field *a) {
+    if ((a->limb[0] | a->limb[1] | a->limb[2] | a->limb[3]) == 0) return true;
+    return a->limb[0] == 0 - FIELD_FOLD && (a->limb[1] & a->limb[2] & a->limb[3]) == UINT64_MAX;
+}
+
+void field_decode(struct field *out, const uint8_t in[FIELD_BYTES]); /* any 256 bits */
+void field_encode(uint8_t out[FIELD_BYTES], const struct field *in); /* below p */
+void field_inverse(struct field *out, const struct field *a);        /* 0 gives 0 */
+
+#endif
