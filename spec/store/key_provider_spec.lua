@@ -158,7 +158,7 @@ describe("key provider", function()
 
         it("leaves no descriptor and no child behind", function()
             local function held() -- descriptors and children, zombies too
-                local pipe = assert(io.popen("ls /proc/$PPID/fd | wc -l; ps -o pid= --ppid $PPID | wc -l"))
+                local pipe = assert(io.popen("ls /proc/$PPID/fd | wc -l; wc -w </proc/$PPID/task/$PPID/children"))
                 local text = pipe:read("a")
                 pipe:close()
                 return text
