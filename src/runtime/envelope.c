@@ -91,7 +91,7 @@ void envelope_from_lua(lua_State *L, struct envelope *out, int status) {
     if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
         lua_pop(L, 1);
         envelope_from_failure(out, &fault);
-        out->detail[0] = 0;
+        snprintf(out->detail, sizeof out->detail, "payload is no text");
     }
 }
 

@@ -271,9 +271,26 @@ void engine_object_add_methods(lua_State *L) {
     lua_pop(L, 2);
 }
 
+#ifdef SIGNER_TEST
+/* engine:live_secrets() -> slots of the vault in use (test build) */
+static int engine_live_secrets(lua_State *L) {
+    struct vault_usage usage;
+    vault_usage(check_object(L)->engine->vault, &usage);
+    lua_pushinteger(L, (lua_Integer)usage.live_slots);
+    return 1;
+}
+#endif
+
 int engine_object_open(lua_State *L) {
     static const luaL_Reg methods[] = {
-        {"request", engine_request}, {"close", engine_close}, {"check_key_provider", engine_check_key}, {NULL, NULL}};
+        {"request", engine_request},
+        {"close", engine_close},
+        {"check_key_provider", engine_check_key},
+#ifdef SIGNER_TEST
+        {"live_secrets", engine_live_secrets},
+#endif
+        {NULL, NULL},
+    };
     luaL_newmetatable(L, METATABLE);
     lua_pushcfunction(L, engine_gc);
     lua_setfield(L, -2, "__gc");
