@@ -211,7 +211,8 @@ local malformed = {
     [7] = {
         { "writes an empty omitted array", lp(id) .. lp("round") .. pack(">I2", 2) .. lp("") .. "\0" .. "\1" .. pack(">I4", 0)
             .. "\0" .. pack(">I2", 1) .. lp("share") },
-        { "has a flag of 2", lp(id) .. lp("round") .. pack(">I2", 2) .. lp("") .. "\2" .. "\0\0" .. pack(">I2", 1) .. lp("share") },
+        { "has a flag of 2", lp(id) .. lp("round") .. pack(">I2", 2) .. lp("") .. "\2" .. "\0\0" .. pack(">I2", 1)
+            .. lp("share") },
     },
     [8] = { { "has too many members", pack(">I4 I2 I4", 3, 5, 257) .. ("\0\1"):rep(257) .. lp("") .. lp("") } },
     [12] = {
