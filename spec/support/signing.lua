@@ -281,6 +281,20 @@ function signing:assert_replay()
     assert(replayed == memory, "the replayed state differs from the state in memory")
 end
 
+--- Asserts that a call was refused with this code (and reason code, and a text in its message).
+function signing.assert_refused(expected, reply, err)
+    local want = type(expected) == "table" and expected or { code = expected }
+    if reply ~= nil then error("not refused, expected " .. tostring(want.code), 2) end
+    if err.code ~= want.code then error(("expected %s, got %s: %s"):format(want.code, err.code, err.message), 2) end
+    if want.reason and err.reason_code ~= want.reason then
+        error(("expected reason %s, got %s"):format(want.reason, tostring(err.reason_code)), 2)
+    end
+    if want.text and not err.message:find(want.text, 1, true) then
+        error(("expected a text with %q, got %q"):format(want.text, err.message), 2)
+    end
+    return err
+end
+
 -- The runtime where it is there; otherwise the endpoint files alone.
 if signer.engine then
     signing.make_engine = signer.engine

@@ -366,6 +366,20 @@ static void push_sets(lua_State *L, const struct session *session) {
     }
 }
 
+/* By member: 33 bytes each. */
+static void push_verifying_shares(lua_State *L, const struct session *session) {
+    lua_newtable(L);
+    if (!session_has(session, FIELD_PUBLIC_PACKAGE)) return;
+    for (size_t i = 0; i < session->public_package.count; i++) {
+        uint8_t encoded[POINT_BYTES];
+        uint16_t member = 0;
+        if (!frost_identifier_to_member(&member, &session->public_package.shares[i].identifier)) continue;
+        if (point_encode(encoded, &session->public_package.shares[i].share) != SIGNER_OK) continue;
+        lua_pushlstring(L, (const char *)encoded, sizeof encoded);
+        lua_rawseti(L, -2, member);
+    }
+}
+
 static int session_table(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     size_t len;
@@ -377,6 +391,8 @@ static int session_table(lua_State *L) {
         lua_newtable(L);
         push_sets(L, session);
         lua_setfield(L, -2, "sets");
+        push_verifying_shares(L, session);
+        lua_setfield(L, -2, "verifying_shares");
         if (session->bound_key_group) {
             lua_pushstring(L, session->bound_key_group);
             lua_setfield(L, -2, "bound_key_group");
