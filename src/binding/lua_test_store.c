@@ -12,6 +12,7 @@
  *
  * The state: CHANGE and NOTE bodies are lists of ops; 21 sets purge_seq, 22 is dropped, 238 is unknown,
  * 239 breaks a rule, 240 breaks the check of the whole; everything else is kept. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -23,8 +24,9 @@
 #include "binding/binding.h"
 #include "binding/test_platform.h"
 #include "store/frame.h"
-#include "store/keys.h"
-#include "store/store.h"
+#include "store/internal.h"
+#include "store/names.h"
+#include "store/parts.h"
 
 #define METATABLE "signer.test_store"
 #define OP_PURGE 21
@@ -361,6 +363,33 @@ static void push_ops(lua_State *L, const struct buffer *ops) {
     }
 }
 
+static enum signer_error keep_part(void *argument, const uint8_t *body, size_t len, uint64_t seq,
+                                   const uint8_t chain[STORE_CHAIN_BYTES]) {
+    (void)seq, (void)chain;
+    buffer_append(argument, body, len);
+    return SIGNER_OK;
+}
+
+static int lua_audit(lua_State *L) {
+    const struct core *core = &check_store(L)->store->core;
+    const uint64_t number = (uint64_t)luaL_checkinteger(L, 2);
+    struct failure why = {0};
+    struct buffer ops;
+    char name[FILE_NAME_BYTES];
+    uint64_t size;
+    int file;
+    buffer_init(&ops);
+    file_name(name, KIND_AUDIT, number);
+    enum signer_error error = place_file(&core->place, core->place.directory, name, O_RDONLY, &file, &why);
+    if (error == SIGNER_OK && file < 0) error = fail(&why, ERR_STATE_CORRUPT, "no such audit file");
+    if (error == SIGNER_OK) error = parts_read(file, KIND_AUDIT, number, NULL, &size, keep_part, &ops, core, &why);
+    place_shut(&core->place, &file);
+    binding_check(L, error, &why);
+    push_ops(L, &ops);
+    buffer_free(&ops);
+    return 1;
+}
+
 static void push_moved(lua_State *L, const struct buffer *moved) {
     struct reader reader;
     lua_newtable(L);
@@ -547,6 +576,7 @@ static const luaL_Reg methods[] = {
     {"info", lua_info},
     {"state", lua_state},
     {"run_threads", lua_run_threads},
+    {"audit", lua_audit},
     {"fork_idle", lua_fork_idle},
     {"close", lua_shut},
     {NULL, NULL},

@@ -349,7 +349,8 @@ static enum signer_error next_step(struct store *store, enum record_class class,
     }
     if (store->health == LOG_CLOSED) return commit_renew(store, OPENED_AFTER_FAILURE, why);
     if (rotation_due(store)) return rotate(store, rotated);
-    return commit_extend(store, class, store->wanted, why);
+    enum signer_error error = commit_extend(store, class, store->wanted, why);
+    return store->health == LOG_DEAD ? SIGNER_OK : error; /* dead: the next step is a new log */
 }
 
 enum signer_error store_make_ready(struct store *store, enum record_class class, struct failure *why) {

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "store/log.h"
+#include "store/names.h"
 #include "store/snapshot.h"
 
 void replay_free(struct replay *replay, const struct core *core) {
@@ -53,6 +54,17 @@ static bool is_damage(enum signer_error error) {
            error == ERR_STATE_KEY_MISMATCH;
 }
 
+/* A log that followed a failure has no snapshot of its own: only a damaged one is worth a line. */
+static void report_damage(uint64_t number, const struct failure *damage, const struct core *core) {
+    char name[FILE_NAME_BYTES];
+    struct stat status;
+    enum file_state state;
+    file_name(name, KIND_SNAPSHOT, number);
+    if (place_look(&core->place, core->place.directory, name, &state, &status, NULL) == SIGNER_OK &&
+        state != FILE_ABSENT)
+        store_report("a snapshot cannot be used: %s", damage->detail);
+}
+
 /* Walks down from log `number` to the newest snapshot that can be read. */
 static enum signer_error walk(struct replay *replay, uint64_t number, const struct core *core, struct failure *why) {
     struct failure newest = {0};
@@ -64,11 +76,11 @@ static enum signer_error walk(struct replay *replay, uint64_t number, const stru
         if (error != SIGNER_OK) return error;
         error = snapshot_read(&header, &replay->state, &replay->deferred, &replay->snapshot_size, core, &damage);
         if (error == SIGNER_OK) {
-            if (newest.error != SIGNER_OK) store_report("a snapshot was passed over: %s", newest.detail);
             reverse(replay);
             return SIGNER_OK;
         }
         if (!is_damage(error)) return fail(why, error, "%s", damage.detail);
+        report_damage(number, &damage, core);
         if (newest.error == SIGNER_OK) newest = damage;
         number = header.parent;
     }
