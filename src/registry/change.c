@@ -205,7 +205,7 @@ static void keep_value(struct changes *changes, const char *id, size_t len, stru
 
 static void set_decoded(struct changes *changes, const char *id, size_t len, struct field_value *value) {
     size_t begin = part_op(changes, OP_FIELD_SET, id, len, value->field);
-    enum signer_error error = field_encode(&changes->body, value);
+    enum signer_error error = field_value_encode(&changes->body, value);
     if (error != SIGNER_OK) note_error(changes, error);
     op_end(changes, begin);
     keep_value(changes, id, len, value);

@@ -199,8 +199,8 @@ static enum signer_error decode_into(struct field_value *value, const uint8_t *i
     }
 }
 
-enum signer_error field_decode(struct field_value **out, struct vault *vault, enum session_field field,
-                               const uint8_t *in, size_t len) {
+enum signer_error field_value_decode(struct field_value **out, struct vault *vault, enum session_field field,
+                                     const uint8_t *in, size_t len) {
     if ((int)field < 1 || field >= FIELD_COUNT) return ERR_STATE_VERSION;
     struct field_value *value = NULL;
     enum signer_error error = new_value(&value, vault, field);
@@ -258,7 +258,7 @@ enum signer_error field_from_public_package(struct field_value **out, const stru
     return SIGNER_OK;
 }
 
-enum signer_error field_encode(struct buffer *out, const struct field_value *value) {
+enum signer_error field_value_encode(struct buffer *out, const struct field_value *value) {
     if (value->field == FIELD_KEY_PACKAGES) return packages_encode(out, value->vault, value->seats, value->seat_count);
     if (value->field == FIELD_REFRESHES_OPEN)
         return refreshes_encode(out, value->vault, value->refreshes, value->refresh_count);

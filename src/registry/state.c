@@ -199,7 +199,7 @@ const struct seat_key *session_seat(const struct session *session, uint16_t memb
 }
 
 enum signer_error session_field_encode(struct buffer *out, const struct session *session, enum session_field field) {
-    return session_has(session, field) ? field_encode(out, session->values[field]) : SIGNER_OK;
+    return session_has(session, field) ? field_value_encode(out, session->values[field]) : SIGNER_OK;
 }
 
 void session_digest(uint8_t out[32], const void *id, size_t len) {
