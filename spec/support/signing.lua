@@ -1,5 +1,6 @@
 --- A wallet on one engine, with all the seats that a spec wants here, and the calls of interactive
 -- signing on it in their wire form.
+local json = require("tbtc_signer.json")
 local signer = require("tbtc_signer")
 local vectors = require("spec.support.vectors")
 
@@ -32,6 +33,13 @@ local function new_engine(self)
     for name, value in pairs(self.environment) do environment[name] = value end
     return signing.make_engine({ environment = environment, platform = self.platform })
 end
+
+--- The reply, or the error as a Lua error.
+local function must(reply, err)
+    if reply then return reply end
+    error(("%s (%s): %s"):format(err.code, tostring(err.reason_code), err.message), 2)
+end
+signing.must = must
 
 --- options: threshold (2), participants (3), seats (all), environment, folder, fixed clock by default,
 -- wallet (session id of the DKG, "wallet").
@@ -111,16 +119,14 @@ end
 --- The derived attempt context of the options.
 function signing:context(options)
     local want = filled(self, options)
-    local reply, err = self:call("derive_interactive_attempt_context", {
+    return must(self:call("derive_interactive_attempt_context", {
         session_id = want.session,
         message_hex = hex(want.message),
         key_group = want.key_group,
         threshold = want.threshold,
         attempt_number = want.number,
         included_participants = want.included,
-    })
-    assert(reply, err and err.message)
-    return reply.attempt_context
+    })).attempt_context
 end
 
 function signing:open_request(options)
@@ -161,11 +167,8 @@ end
 
 --- Opens and runs round 1. @return string commitments as hex
 function signing:commit(options)
-    local opened, err = self:open(options)
-    assert(opened, err and (err.code .. ": " .. err.message))
-    local reply, why = self:round1(options)
-    assert(reply, why and (why.code .. ": " .. why.message))
-    return reply.commitments_hex
+    must(self:open(options))
+    return must(self:round1(options)).commitments_hex
 end
 
 local function with(options, more)
@@ -187,9 +190,8 @@ function signing:package(commitments, options)
     for member, commitment in pairs(commitments) do
         list[#list + 1] = { identifier = signing.identifier(member), data_hex = commitment }
     end
-    local reply, err = self:call("new_signing_package", { message_hex = hex(want.message), commitments = list })
-    assert(reply, err and err.message)
-    return reply.signing_package_hex
+    return must(self:call("new_signing_package", { message_hex = hex(want.message), commitments = list }))
+        .signing_package_hex
 end
 
 --- Opens and commits the members of the options, then assembles. @return string package, table commitments
@@ -210,9 +212,7 @@ end
 function signing:shares(package, options)
     local shares = {}
     for _, member in ipairs(filled(self, options).members) do
-        local reply, err = self:round2(package, with(options, { member = member }))
-        assert(reply, err and (err.code .. ": " .. err.message))
-        shares[member] = reply.signature_share_hex
+        shares[member] = must(self:round2(package, with(options, { member = member }))).signature_share_hex
     end
     return shares
 end
@@ -295,30 +295,21 @@ function signing.assert_refused(expected, reply, err)
     return err
 end
 
--- The runtime where it is there; otherwise the endpoint files alone.
-if signer.engine then
-    signing.make_engine = signer.engine
-    signing.dispatch = function(engine, name, request) return engine:call(name, request) end
-else
-    package.preload["tbtc_signer.gates"] = function()
-        local core = signer.test_core
-        return {
-            provenance = function() end,
-            quarantine_configuration = function() end,
-            ask_signing = function(call, _, members) core.allow_members(call, members) end,
-            ask_quarantine = function(call, members) core.allow_members(call, members) end,
-        }
+-- An empty table is a list where the wire has one.
+local LISTS = { included_participants = true, commitments = true, signature_shares = true }
+local function mark_lists(value)
+    for key, item in pairs(value) do
+        if type(item) == "table" then value[key] = LISTS[key] and #item == 0 and json.list({}) or mark_lists(item) end
     end
-    package.preload["signer.codec"] = function()
-        return {
-            fingerprint = function(_, value)
-                local json = require("cjson").encode(value) .. table.concat(value.attempt_context.included_participants, ",")
-                return vectors.hex(signer.roast.message_digest(json))
-            end,
-        }
-    end
-    signing.make_engine = signer.test_core.engine
-    signing.dispatch = require("spec.support.dispatch").call
+    return value
+end
+
+function signing.make_engine(options)
+    return signer.engine(options)
+end
+
+function signing.dispatch(engine, name, request)
+    return engine:call(name, mark_lists(request))
 end
 
 return signing

@@ -7,7 +7,7 @@
  *   test_state.mark(engine, id, set, text), test_state.unmark(…)
  *   test_state.rekey(engine, id, reason, key_group), test_state.quarantine(engine, member, in)
  *   test_state.transaction(engine, id, {session_id, tx, sighashes = {…}, prevouts = {{value, script}, …}})
- *   test_state.evict(engine, id)
+ *   test_state.evict(engine, id)    test_state.environment(engine, name, text or nil)
  *   test_state.session(engine, id) -> table or nil      test_state.live(engine) -> list
  *   test_state.counts(engine), test_state.counters(engine), test_state.digest(engine) -> of the durable
  *       state but for its open number */
@@ -330,6 +330,34 @@ static int transaction(lua_State *L) {
     return 0;
 }
 
+/* Lives as long as the process: a call may be reading it. */
+struct override {
+    const char *(*below)(void *context, const char *name);
+    void *context;
+    char *name, *value;
+};
+
+static const char *look_up(void *context, const char *name) {
+    const struct override *override = context;
+    if (strcmp(override->name, name) == 0) return override->value;
+    return override->below(override->context, name);
+}
+
+/* test_state.environment(engine, name, text or nil): what the engine reads from now on */
+static int set_environment(lua_State *L) {
+    struct engine *engine = binding_check_engine(L, 1);
+    const char *value = luaL_optstring(L, 3, NULL);
+    struct override *override = calloc(1, sizeof *override);
+    if (!override) return luaL_error(L, "out of memory");
+    override->below = engine->settings.environment;
+    override->context = engine->settings.environment_context;
+    override->name = strdup(luaL_checkstring(L, 2));
+    override->value = value ? strdup(value) : NULL;
+    engine->settings.environment = look_up;
+    engine->settings.environment_context = override;
+    return 0;
+}
+
 static int evict(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     size_t len;
@@ -493,23 +521,12 @@ static int digest(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"wallet", make_wallet},
-    {"create", create_session},
-    {"text", set_text},
-    {"number", set_number},
-    {"clear", clear_field},
-    {"mark", mark},
-    {"unmark", unmark},
-    {"rekey", rekey},
-    {"quarantine", quarantine},
-    {"transaction", transaction},
-    {"evict", evict},
-    {"session", session_table},
-    {"live", live_entries},
-    {"counts", counts},
-    {"counters", counters},
-    {"digest", digest},
-    {NULL, NULL},
+    {"wallet", make_wallet},      {"create", create_session}, {"text", set_text},
+    {"number", set_number},       {"clear", clear_field},     {"mark", mark},
+    {"unmark", unmark},           {"rekey", rekey},           {"quarantine", quarantine},
+    {"transaction", transaction}, {"evict", evict},           {"environment", set_environment},
+    {"session", session_table},   {"live", live_entries},     {"counts", counts},
+    {"counters", counters},       {"digest", digest},         {NULL, NULL},
 };
 
 static const struct {
