@@ -15,7 +15,7 @@ void changes_init(struct changes *changes) {
 void changes_free(struct changes *changes) {
     buffer_free(&changes->body);
     for (size_t i = 0; i < changes->value_count; i++)
-        field_release(changes->values[i].value);
+        field_value_release(changes->values[i].value);
     changes_init(changes);
 }
 
@@ -53,7 +53,7 @@ void changes_join(struct changes *changes, const struct changes *more) {
     note_error(changes, buffer_status(&changes->body));
     for (size_t i = 0; i < more->value_count && changes->value_count < CHANGE_VALUES_MAX; i++) {
         changes->values[changes->value_count] = more->values[i];
-        field_share(changes->values[changes->value_count++].value);
+        field_value_share(changes->values[changes->value_count++].value);
     }
 }
 
@@ -194,7 +194,7 @@ void change_witness_rebase(struct changes *changes, uint64_t generation) {
 /* Keeps a decoded value for the check; without room the check decodes the bytes again. */
 static void keep_value(struct changes *changes, const char *id, size_t len, struct field_value *value) {
     if (changes->value_count == CHANGE_VALUES_MAX || len > SESSION_ID_BYTES_MAX) {
-        field_release(value);
+        field_value_release(value);
         return;
     }
     struct change_value *kept = &changes->values[changes->value_count++];
@@ -214,7 +214,7 @@ static void set_decoded(struct changes *changes, const char *id, size_t len, str
 void change_key_packages(struct changes *changes, struct vault *vault, const char *id, size_t len,
                          const struct seat_key *seats, size_t count) {
     struct field_value *value = NULL;
-    enum signer_error error = field_from_seats(&value, vault, seats, count);
+    enum signer_error error = field_value_from_seats(&value, vault, seats, count);
     if (error != SIGNER_OK)
         note_error(changes, error);
     else
@@ -224,7 +224,7 @@ void change_key_packages(struct changes *changes, struct vault *vault, const cha
 void change_public_package(struct changes *changes, const char *id, size_t len,
                            const struct frost_public_package *keys) {
     struct field_value *value = NULL;
-    enum signer_error error = field_from_public_package(&value, keys);
+    enum signer_error error = field_value_from_public_package(&value, keys);
     if (error != SIGNER_OK)
         note_error(changes, error);
     else

@@ -47,7 +47,7 @@ static struct field_value *built_value(struct draft *draft, const struct session
         if ((draft->values_used >> i & 1) || !kept->value || kept->value->field != field) continue;
         if (bytes_compare(kept->session_id, kept->session_id_len, session->id.data, session->id.len) != 0) continue;
         draft->values_used |= (size_t)1 << i;
-        return field_share(kept->value);
+        return field_value_share(kept->value);
     }
     return NULL;
 }
@@ -79,12 +79,12 @@ static enum signer_error field_set(struct draft *draft, struct session *session,
     const char *rule = field_set_rule(session, value);
     if (!rule && draft->type == RECORD_SNAP_PART && session->values[field]) rule = "FIELD_SET: twice in a snapshot";
     if (rule) {
-        field_release(value);
+        field_value_release(value);
         return draft_broken(draft, rule);
     }
-    field_release(session->values[field]);
+    field_value_release(session->values[field]);
     session->values[field] = value;
-    field_show(session, field);
+    field_value_show(session, field);
     return SIGNER_OK;
 }
 
@@ -96,9 +96,9 @@ static enum signer_error field_clear(struct draft *draft, struct session *sessio
     if (field == FIELD_REFRESH_COUNT || field == FIELD_REKEY_EVENT || field == FIELD_BOUND_KEY_GROUP ||
         field == FIELD_HIGHEST_ATTEMPT)
         return draft_broken(draft, "FIELD_CLEAR: this field stays");
-    field_release(session->values[field]);
+    field_value_release(session->values[field]);
     session->values[field] = NULL;
-    field_show(session, field);
+    field_value_show(session, field);
     if (field == FIELD_SHARE_EPOCH) texts_release(&session->lists[LIST_SHARE_REFRESHES]);
     return SIGNER_OK;
 }

@@ -92,9 +92,10 @@ void draft_discard(struct state *state) {
 }
 
 static struct session_draft *add_session(struct draft *draft, struct bytes id) {
-    struct session_draft *entry = signer_calloc(1, sizeof *entry);
+    struct session_draft *entry = signer_calloc(1, sizeof *entry + id.len);
     if (!entry) return NULL;
-    entry->id = id;
+    memcpy(entry->id_bytes, id.data, id.len);
+    entry->id = (struct bytes){entry->id_bytes, id.len};
     tree_insert(&draft->sessions, &entry->node);
     return entry;
 }

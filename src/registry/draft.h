@@ -10,9 +10,10 @@
  * hold (NULL: nothing). */
 struct session_draft {
     struct tree_node node;
-    struct bytes id; /* of the body or of `base` */
+    struct bytes id;
     struct session *base;
     struct session *work;
+    uint8_t id_bytes[];
 };
 
 struct tombstone_draft {

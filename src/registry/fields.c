@@ -212,22 +212,22 @@ enum signer_error field_value_decode(struct field_value **out, struct vault *vau
         error = decode_into(value, value->raw, len);
     if (error == SIGNER_OK && lies_in_vault(field)) error = keep_secret(value, in, len);
     if (error != SIGNER_OK) {
-        field_release(value);
+        field_value_release(value);
         return error;
     }
     *out = value;
     return SIGNER_OK;
 }
 
-enum signer_error field_from_seats(struct field_value **out, struct vault *vault, const struct seat_key *seats,
-                                   size_t count) {
+enum signer_error field_value_from_seats(struct field_value **out, struct vault *vault, const struct seat_key *seats,
+                                         size_t count) {
     struct field_value *value = NULL;
     if (count == 0 || count > PARTICIPANTS_MAX) return ERR_INTERNAL;
     enum signer_error error = new_value(&value, vault, FIELD_KEY_PACKAGES);
     if (error != SIGNER_OK) return error;
     error = packages_copy(&value->seats, vault, seats, count);
     if (error != SIGNER_OK) {
-        field_release(value);
+        field_value_release(value);
         return error;
     }
     value->seat_count = count;
@@ -235,7 +235,7 @@ enum signer_error field_from_seats(struct field_value **out, struct vault *vault
     return SIGNER_OK;
 }
 
-enum signer_error field_from_public_package(struct field_value **out, const struct frost_public_package *keys) {
+enum signer_error field_value_from_public_package(struct field_value **out, const struct frost_public_package *keys) {
     struct field_value *value = NULL;
     struct buffer encoded;
     struct buffer raw;
@@ -251,7 +251,7 @@ enum signer_error field_from_public_package(struct field_value **out, const stru
     buffer_free(&encoded);
     buffer_free(&raw);
     if (error != SIGNER_OK) {
-        field_release(value);
+        field_value_release(value);
         return error;
     }
     *out = value;
@@ -273,12 +273,12 @@ enum signer_error field_value_encode(struct buffer *out, const struct field_valu
     return buffer_status(out);
 }
 
-struct field_value *field_share(struct field_value *value) {
+struct field_value *field_value_share(struct field_value *value) {
     atomic_fetch_add(&value->owners, 1);
     return value;
 }
 
-void field_release(struct field_value *value) {
+void field_value_release(struct field_value *value) {
     if (!value || atomic_fetch_sub(&value->owners, 1) != 1) return;
     if (value->secret) vault_wipe(value->vault, value->secret);
     packages_free(value->vault, value->seats, value->seat_count);
@@ -336,7 +336,7 @@ static void show_texts(struct session *session, enum session_field field, const 
     }
 }
 
-void field_show(struct session *session, enum session_field field) {
+void field_value_show(struct session *session, enum session_field field) {
     const struct field_value *value = session->values[field] ? session->values[field] : &absent;
     uint32_t bit = (uint32_t)1 << field;
     session->present = value == &absent ? session->present & ~bit : session->present | bit;

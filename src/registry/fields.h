@@ -31,15 +31,15 @@ struct field_value {
 enum signer_error field_value_decode(struct field_value **out, struct vault *vault, enum session_field field,
                                      const uint8_t *in, size_t len);
 /* Field 2 from packages that lie in the vault already: they are copied, nothing is computed. */
-enum signer_error field_from_seats(struct field_value **out, struct vault *vault, const struct seat_key *seats,
-                                   size_t count);
+enum signer_error field_value_from_seats(struct field_value **out, struct vault *vault, const struct seat_key *seats,
+                                         size_t count);
 /* Field 3 from a parsed package. */
-enum signer_error field_from_public_package(struct field_value **out, const struct frost_public_package *keys);
+enum signer_error field_value_from_public_package(struct field_value **out, const struct frost_public_package *keys);
 /* Appends the encoded value; holds secrets for fields 2, 6, 7, 14, 24. */
 enum signer_error field_value_encode(struct buffer *out, const struct field_value *value);
-struct field_value *field_share(struct field_value *value);
-void field_release(struct field_value *value); /* NULL is a no-op; wipes with the last owner */
+struct field_value *field_value_share(struct field_value *value);
+void field_value_release(struct field_value *value); /* NULL is a no-op; wipes with the last owner */
 /* Points the visible members of the session at its value of the field, or clears them. */
-void field_show(struct session *session, enum session_field field);
+void field_value_show(struct session *session, enum session_field field);
 
 #endif

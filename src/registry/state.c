@@ -90,9 +90,9 @@ struct session *session_new(const void *id, size_t len) {
 
 void session_clear(struct session *session) {
     for (int field = 1; field < FIELD_COUNT; field++) {
-        field_release(session->values[field]);
+        field_value_release(session->values[field]);
         session->values[field] = NULL;
-        field_show(session, (enum session_field)field);
+        field_value_show(session, (enum session_field)field);
     }
     for (int set = 1; set < SET_COUNT; set++)
         texts_release(&session->sets[set]);
@@ -112,8 +112,8 @@ struct session *session_copy(const struct session *session) {
     if (!copy) return NULL;
     for (int field = 1; field < FIELD_COUNT; field++) {
         if (!session->values[field]) continue;
-        copy->values[field] = field_share(session->values[field]);
-        field_show(copy, (enum session_field)field);
+        copy->values[field] = field_value_share(session->values[field]);
+        field_value_show(copy, (enum session_field)field);
     }
     for (int set = 1; set < SET_COUNT; set++)
         texts_share(&copy->sets[set], &session->sets[set]);
@@ -127,8 +127,8 @@ void session_move_content(struct session *to, struct session *from) {
     for (int field = 1; field < FIELD_COUNT; field++) {
         to->values[field] = from->values[field];
         from->values[field] = NULL;
-        field_show(to, (enum session_field)field);
-        field_show(from, (enum session_field)field);
+        field_value_show(to, (enum session_field)field);
+        field_value_show(from, (enum session_field)field);
     }
     for (int set = 1; set < SET_COUNT; set++) {
         to->sets[set] = from->sets[set];
