@@ -78,22 +78,26 @@ describe("allocation fault", function()
     end)
 
     it("D-068 in a builder is answered by the check", function()
-        local book = furnished()
-        for nth = 1, 12 do
+        local told = 0
+        for nth = 1, 20 do
+            local book = furnished()
             fault.arm("allocation", "error", nth)
             local changes = signer.test_registry.changes()
-            changes:key_packages("wallet", book.state, { { 1, packages[1] } })
-            changes:public_package("wallet", public)
+            -- the binding decodes with memory of its own before the builder runs
+            local built = pcall(changes.key_packages, changes, "wallet", book.state, { { 1, packages[1] } })
+                and pcall(changes.public_package, changes, "wallet", public)
             local hits = fault.hits("allocation")
             fault.clear()
-            if hits >= nth then
+            if built and hits >= nth then
                 local good, why = pcall(book.state.check, book.state, changes)
                 assert.is_false(good)
                 assert.equal("OUT_OF_MEMORY", why.error)
+                told = told + 1
             end
             changes:free()
-            assert.equal(2, book.state:live_secrets())
+            assert.is_true(not built or book.state:live_secrets() == 2)
         end
+        assert.is_true(told > 5)
     end)
 
     it("35.10 in a replay is told as such", function()
