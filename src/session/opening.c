@@ -65,6 +65,7 @@ static enum signer_error open_once(struct engine *engine, struct failure *why) {
     struct store *store = NULL;
     void *state = NULL;
     uint64_t now_ms = 0;
+    size_t local_seats = 0; /* most that one wallet has here */
     if (platform_wall_ms(engine->platform, &now_ms) != SIGNER_OK) now_ms = 0;
     enum signer_error error = read_options(engine, &opening, why);
     if (error == SIGNER_OK) error = store_open(&store, &state, &opening.options, why);
@@ -73,9 +74,12 @@ static enum signer_error open_once(struct engine *engine, struct failure *why) {
         engine->store = store;
         engine->state = state;
         state_loaded(state, now_ms / 1000 > 0 ? now_ms / 1000 : 1);
+        for (struct session *session = state_next(state, NULL); session; session = state_next(state, session))
+            if (session->seat_count > local_seats) local_seats = session->seat_count;
         pthread_mutex_unlock(&engine->mutex);
         engine_note_open(engine);
         atomic_store(&engine->opened, true);
+        settings_warn_start(&engine->settings, local_seats);
     }
     free(opening.state_path);
     free(opening.plan.command);
