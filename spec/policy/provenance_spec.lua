@@ -129,10 +129,10 @@ describe("provenance gate", function()
         local engine = engine_with({ ENFORCE_PROVENANCE_GATE = "true" })
         local missing = "provenance_gate_rejected/missing_attestation_status"
         assert.equal(missing, (engine:refuse("dkg_part1", REQUEST)))
-        assert.equal(missing, (engine:refuse("dkg_part2", { secret_package_hex = "00", round1_packages = {} })))
+        assert.equal(missing, (engine:refuse("dkg_part2", '{"secret_package_hex":"","round1_packages":[]}')))
         assert.equal(missing, (engine:refuse("dkg_part3",
-            { secret_package_hex = "00", round1_packages = {}, round2_packages = {} })))
-        assert.equal(missing, (engine:refuse("build_taproot_tx", { session_id = " ", inputs = {}, outputs = {} })))
+            '{"secret_package_hex":"","round1_packages":[],"round2_packages":[]}')))
+        assert.equal(missing, (engine:refuse("build_taproot_tx", '{"session_id":" ","inputs":[],"outputs":[]}')))
         assert.equal(missing, (engine:refuse("retire_distributed_dkg_key_packages", { key_group = "x" })))
         assert.equal(30000, engine:must("roast_liveness_policy").coordinator_timeout_ms)
     end)

@@ -217,7 +217,7 @@ describe("start", function()
             signer.settings.warn_start(source, 5)
         ]])
         for _, text in ipairs({ "provenance gate is off", "admission policy is off", "auto-quarantine is off",
-            "firewall is off", "state path override: /x", "script firewall of policy_directory is not asked",
+            "signing-policy firewall is off", "state path override: /x", "script firewall of policy_directory is not asked",
             "max_live_interactive_sessions is 64; 25 inputs with 5 seats here need 125" }) do
             local _, count = run.err:gsub(text:gsub("%p", "%%%0"), "")
             assert.equal(1, count, text)
