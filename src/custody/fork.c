@@ -22,6 +22,7 @@ static void in_parent(void) {
 static void in_child(void) {
     for (struct fork_handler *handler = handlers; handler; handler = handler->next)
         handler->child(handler->argument);
+    handlers = NULL;
     pthread_mutex_unlock(&handlers_lock);
 }
 

@@ -9,7 +9,8 @@
 #include "base/error.h"
 
 /* A node of the list, owned by whoever adds it and unmoved until it is removed. `child` runs in the
- * child right after fork: async-signal-safe calls only, no lock, no add or remove. */
+ * child right after fork: async-signal-safe calls only, no lock, no add or remove. The child goes on
+ * with an empty list. */
 struct fork_handler {
     void (*child)(void *argument);
     void *argument;

@@ -216,8 +216,8 @@ void vault_destroy(struct vault *vault) {
 
 void vault_set_must_lock(struct vault *vault, bool must_lock) {
     if (!enter(vault)) return;
+    if (must_lock && !vault->must_lock) arena_lock_again(&vault->arena);
     vault->must_lock = must_lock;
-    if (must_lock) arena_lock_again(&vault->arena);
     leave(vault);
 }
 
