@@ -9,50 +9,11 @@
 #include "session/budget.h"
 #include "session/gates.h"
 #include "session/live.h"
-#include "session/opening.h"
-
-/* Engines with an open state, for the fork handler. The list is the one thing that the engines of a
- * process share. */
-static pthread_mutex_t open_engines_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t fork_handler_once = PTHREAD_ONCE_INIT;
-static struct engine *open_engines;
-
-static void before_fork(void) {
-    pthread_mutex_lock(&open_engines_lock);
-}
-
-static void after_fork_in_parent(void) {
-    pthread_mutex_unlock(&open_engines_lock);
-}
 
 /* An idle child must not keep the store locked when its parent ends. */
-static void after_fork_in_child(void) {
-    for (struct engine *engine = open_engines; engine; engine = engine->next_open)
-        store_close_descriptors_in_child(engine->store);
-    open_engines = NULL;
-    pthread_mutex_unlock(&open_engines_lock);
-}
-
-static void install_fork_handler(void) {
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-}
-
-void engine_note_open(struct engine *engine) {
-    pthread_once(&fork_handler_once, install_fork_handler);
-    pthread_mutex_lock(&open_engines_lock);
-    engine->process = getpid();
-    engine->next_open = open_engines;
-    open_engines = engine;
-    pthread_mutex_unlock(&open_engines_lock);
-}
-
-static void note_closed(struct engine *engine) {
-    pthread_mutex_lock(&open_engines_lock);
-    struct engine **link = &open_engines;
-    while (*link && *link != engine)
-        link = &(*link)->next_open;
-    if (*link) *link = engine->next_open;
-    pthread_mutex_unlock(&open_engines_lock);
+static void close_in_child(void *argument) {
+    const struct engine *engine = argument;
+    if (engine->store) store_close_descriptors_in_child(engine->store);
 }
 
 bool engine_is_forked(const struct engine *engine) {
@@ -87,12 +48,14 @@ enum signer_error engine_create(struct engine **out, const struct platform *plat
     struct engine *engine = signer_calloc(1, sizeof *engine);
     if (!engine) return ERR_OUT_OF_MEMORY;
     engine->platform = platform;
+    engine->fork_handler = (struct fork_handler){close_in_child, engine, NULL};
     pthread_mutex_init(&engine->initialisation, NULL);
     pthread_mutex_init(&engine->mutex, NULL);
     settings_init(&engine->settings);
     enum signer_error error = vault_create(&engine->vault, false);
     if (error == SIGNER_OK) error = live_table_create(&engine->live, platform, engine->vault, session_emptied, engine);
     if (error == SIGNER_OK) error = budgets_create(&engine->budgets);
+    if (error == SIGNER_OK) error = fork_handler_add(&engine->fork_handler);
     if (error != SIGNER_OK) {
         engine_destroy(engine, true);
         return error;
@@ -104,10 +67,10 @@ enum signer_error engine_create(struct engine **out, const struct platform *plat
 void engine_destroy(struct engine *engine, bool abandon) {
     if (!engine) return;
     bool forked = engine_is_forked(engine);
+    fork_handler_remove(&engine->fork_handler);
     live_table_destroy(engine->live);
     engine->live = NULL;
     if (atomic_load(&engine->opened) && !forked) {
-        note_closed(engine);
         store_close(engine->store, abandon);
         state_free(engine->state);
     }

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "base/platform.h"
+#include "custody/fork.h"
 #include "custody/vault.h"
 #include "registry/state.h"
 #include "session/settings.h"
@@ -57,7 +58,7 @@ struct engine {
     uint64_t newest_ticket;   /* of any record of this process */
     uint64_t eviction_ticket; /* newest record that removed a session */
     _Atomic uint64_t counters[COUNTER_COUNT];
-    struct engine *next_open; /* list for the fork handler */
+    struct fork_handler fork_handler;
 };
 
 /* `platform` outlives the engine. Opens nothing. ERR_OUT_OF_MEMORY, ERR_INTERNAL. */

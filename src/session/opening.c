@@ -1,9 +1,9 @@
 /* Opening of the state at first use: store options out of the settings (policy-and-lifecycle 2.3,
  * sealed-store 4, 35.10), one thread at a time, outside the engine mutex (CC-2). */
-#include "session/opening.h"
-
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "session/engine.h"
 #include "session/live.h"
 
 #define STATE_KEY_VARIABLE "TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX"
@@ -77,7 +77,7 @@ static enum signer_error open_once(struct engine *engine, struct failure *why) {
         for (struct session *session = state_next(state, NULL); session; session = state_next(state, session))
             if (session->seat_count > local_seats) local_seats = session->seat_count;
         pthread_mutex_unlock(&engine->mutex);
-        engine_note_open(engine);
+        engine->process = getpid();
         atomic_store(&engine->opened, true);
         settings_warn_start(&engine->settings, local_seats);
     }
