@@ -14,8 +14,9 @@
 #define HOOK_INTERVAL 1000
 /* Bytes of new memory that cost as much as one instruction. */
 #define BYTES_PER_INSTRUCTION 64
-/* A string this long doubles the charge of every instruction: comparing or converting it is one. */
-#define TEXT_PER_WEIGHT 4096
+/* Each such stretch of the longest string adds as much again to the charge of every instruction, since
+ * comparing or converting a string is one. */
+#define TEXT_PER_WEIGHT 1024
 
 struct sandbox *sandbox_of(lua_State *L) {
     return *(struct sandbox **)lua_getextraspace(L);

@@ -94,7 +94,7 @@ static int string_rep(lua_State *L) {
         if (i + 1 < count) luaL_addlstring(&buffer, separator, separator_len);
     }
     luaL_pushresult(&buffer);
-    sandbox_charge(L, (uint64_t)count);
+    sandbox_charge(L, (uint64_t)count / 8);
     return 1;
 }
 
@@ -107,6 +107,7 @@ static int string_find(lua_State *L) {
     if (first < 0) first = (lua_Integer)len + first + 1;
     if (first < 1) first = 1;
     if (first > (lua_Integer)len + 1) return 0;
+    sandbox_charge(L, (len + wanted_len) / 2);
     const char *from = text + first - 1;
     const char *found = memmem(from, len - (size_t)(first - 1), wanted, wanted_len);
     if (!found) {
@@ -118,7 +119,30 @@ static int string_find(lua_State *L) {
     return 2;
 }
 
-/* %d %i %u %x %X %o %c %s %% with width and precision; nothing that shows an address. Upvalue 1: the
+static int call_original(lua_State *L, int results) {
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, results);
+    return results == LUA_MULTRET ? lua_gettop(L) : results;
+}
+
+/* byte and tonumber walk the whole text. */
+static int walk_text(lua_State *L, int results) {
+    size_t len = 0;
+    if (lua_type(L, 1) == LUA_TSTRING) lua_tolstring(L, 1, &len);
+    sandbox_charge(L, len);
+    return call_original(L, results);
+}
+
+static int string_byte(lua_State *L) {
+    return walk_text(L, LUA_MULTRET);
+}
+
+static int base_tonumber(lua_State *L) {
+    return walk_text(L, 1);
+}
+
+/* %d %i %x %X %o %c %s %% with width and precision; nothing that shows an address. Upvalue 1: the
  * function of the string library, which takes two digits of width at most. */
 static int string_format(lua_State *L) {
     size_t len, total = 0, piece;
@@ -142,10 +166,7 @@ static int string_format(lua_State *L) {
     }
     if (total + len > SANDBOX_TEXT_MAX + 4096) return luaL_error(L, "format: result longer than 65536 bytes");
     sandbox_charge(L, len / 8);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, 1);
-    return 1;
+    return call_original(L, 1);
 }
 
 static int base_tostring(lua_State *L) {
@@ -166,13 +187,6 @@ static lua_Integer entries_of(lua_State *L, lua_Integer max, const char *what) {
     if (count > max) luaL_error(L, "%s: more than %d entries", what, (int)max);
     sandbox_charge(L, (uint64_t)count);
     return count;
-}
-
-static int call_original(lua_State *L, int results) {
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, results);
-    return results == LUA_MULTRET ? lua_gettop(L) : results;
 }
 
 static int table_insert(lua_State *L) {
@@ -210,6 +224,7 @@ static int table_unpack(lua_State *L) {
     lua_Integer last = luaL_optinteger(L, 3, (lua_Integer)lua_rawlen(L, 1));
     if (last >= first && (uint64_t)last - (uint64_t)first >= SANDBOX_UNPACK_MAX)
         return luaL_error(L, "unpack: more than %d values", SANDBOX_UNPACK_MAX);
+    sandbox_charge(L, SANDBOX_UNPACK_MAX);
     return call_original(L, LUA_MULTRET);
 }
 
@@ -320,13 +335,14 @@ static void nest_function(lua_State *L, int from, int to, const char *name) {
 }
 
 static void open_base(lua_State *L, int globals) {
-    static const char *const plain[] = {"assert", "error", "ipairs", "select", "tonumber", "type", NULL};
+    static const char *const plain[] = {"assert", "error", "ipairs", "select", "type", NULL};
     static const luaL_Reg own[] = {
         {"allow", allow}, {"refuse", refuse}, {"pairs", sorted_pairs}, {"tostring", base_tostring}, {NULL, NULL}};
     luaL_requiref(L, LUA_GNAME, luaopen_base, 0);
     int base = lua_absindex(L, -1);
     copy_functions(L, base, globals, plain);
     nest_function(L, base, globals, "pcall");
+    wrap_function(L, base, globals, "tonumber", base_tonumber);
     lua_pushvalue(L, globals);
     luaL_setfuncs(L, own, 0);
     lua_settop(L, globals);
@@ -343,7 +359,7 @@ static void open_math(lua_State *L, int globals) {
 }
 
 static void open_string(lua_State *L, int globals) {
-    static const char *const plain[] = {"byte", "char", "len", "lower", "reverse", "sub", "upper", NULL};
+    static const char *const plain[] = {"char", "len", "lower", "reverse", "sub", "upper", NULL};
     static const luaL_Reg own[] = {{"rep", string_rep}, {"find", string_find}, {NULL, NULL}};
     luaL_requiref(L, LUA_STRLIBNAME, luaopen_string, 0);
     int library = lua_absindex(L, -1);
@@ -351,6 +367,7 @@ static void open_string(lua_State *L, int globals) {
     int ours = lua_absindex(L, -1);
     copy_functions(L, library, ours, plain);
     wrap_function(L, library, ours, "format", string_format);
+    wrap_function(L, library, ours, "byte", string_byte);
     /* The metatable of strings: methods are ours, arithmetic on texts is gone, nobody reaches it. */
     lua_pushliteral(L, "");
     lua_createtable(L, 0, 2);
