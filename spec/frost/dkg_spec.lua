@@ -193,6 +193,14 @@ describe("part 2", function()
         assert.same({ "FROST_INVALID_PROOF", 2 }, { name, culprit })
     end)
 
+    it("refuses a proof that is no signature at all", function()
+        local points, proof = peers[1][2]:commitments(), peers[1][2]:proof()
+        for _, bad in ipairs { ("\0"):rep(31) .. "\5" .. proof:sub(33), proof:sub(1, 32) .. ("\255"):rep(32) } do
+            local name, culprit = refusal { { 2, run.make_round1_package(points, bad) }, peers[2] }
+            assert.same({ "FROST_INVALID_PROOF", 2 }, { name, culprit })
+        end
+    end)
+
     it("gives the same whatever the order of the map", function()
         local forward, secret = run.part2(own, peers)
         local backward, again = run.part2(own, { peers[2], peers[1] })

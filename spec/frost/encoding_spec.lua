@@ -98,6 +98,19 @@ describe("D-040 refuses", function()
         assert.has_error(function() frost.public_package("\0\x23\x0f\x8a\xb3\0" .. keys:key()) end)
     end)
 
+    it("a proof of possession whose R is no x of a point, or whose z is no scalar", function()
+        local raw = bytes(vectors.load("frost/dkg_seeded").cases[1].participants[1].round1_package)
+        assert.equal(hex(raw), hex(dkg.round1_package(raw):encode()))
+        local function refusal(r, z)
+            local ok, err = pcall(dkg.round1_package, raw:sub(1, -65) .. (r or raw:sub(-64, -33)) .. (z or raw:sub(-32)))
+            assert.is_false(ok)
+            return err.error
+        end
+        assert.equal("FROST_GROUP", refusal(("\0"):rep(31) .. "\5"))
+        assert.equal("FROST_GROUP", refusal(("\255"):rep(32)))
+        assert.equal("FROST_FIELD", refusal(nil, ("\255"):rep(32)))
+    end)
+
     it("counts that the bytes cannot hold, however large", function()
         for _, count in ipairs { "\x7f", "\xff\xff\xff\xff\x0f", "\xff\xff\xff\xff\x7f", "\x80\x80\x80\x80\x80\x80\x01" } do
             for _, kind in ipairs { "public_package", "signing_package", "round1_package" } do
