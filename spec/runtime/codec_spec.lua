@@ -1,7 +1,7 @@
 -- The schema-driven codec: types, caps, order and omission (abi 1.7, 3.0; D-008, D-018, D-129, D-149).
 local cjson = require("cjson")
 local signer = require("tbtc_signer")
-local engines = require("spec.support.engines")
+local engines = require("spec.support.fake_endpoints")
 
 local SCHEMA = [[
     local s = require("tbtc_signer.schema.types")

@@ -2,7 +2,7 @@
 -- (design 4; D-004, D-006, D-120, D-129, D-135).
 local cjson = require("cjson")
 local signer = require("tbtc_signer")
-local engines = require("spec.support.engines")
+local engines = require("spec.support.fake_endpoints")
 
 local HEAD = [[
     local s = require("tbtc_signer.schema.types")

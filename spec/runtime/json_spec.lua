@@ -1,6 +1,6 @@
 -- The strict reader: what it refuses while reading (abi 1.7, D-007, D-130, D-149).
 local cjson = require("cjson")
-local engines = require("spec.support.engines")
+local engines = require("spec.support.fake_endpoints")
 local vectors = require("spec.support.vectors")
 
 describe("json", function()

@@ -81,7 +81,7 @@ static void *allocate(void *context, void *old, size_t old_size, size_t size) {
     void *block = size <= before ? realloc(old, size) : signer_realloc(old, size);
     if (!block && size <= before) return old;
     if (!block) return refuse_block(sandbox, old, size);
-    sandbox->refused_size = 0;
+    if (size > before) sandbox->refused_size = 0;
     sandbox->used = sandbox->used - before + size;
     if (text && sandbox->weight < 1 + size / TEXT_PER_WEIGHT) sandbox->weight = 1 + size / TEXT_PER_WEIGHT;
     if (size > before) spend(sandbox, (size - before) / BYTES_PER_INSTRUCTION);
@@ -204,6 +204,8 @@ static void run_in_state(struct sandbox_verdict *out, struct sandbox *sandbox, s
     int status = lua_pcall(L, 1, 0, 0);
     if (sandbox->abort)
         set_failed(out, sandbox->abort);
+    else if (status == LUA_ERRMEM)
+        set_failed(out, "memory limit");
     else if (status != LUA_OK)
         set_failed(out, lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "an error that is no text");
     else if (run->made)
