@@ -13,6 +13,7 @@
  *   vault:secret(bytes) -> signer.secret            test_vault.read(secret) -> bytes | nil
  *   vault:race_take(handle, kind, threads) -> how many threads got it
  *   vault:fork(handle, kind) -> what a forked child saw: {zero, borrows, holds, new, check, own_vault}
+ *   test_vault.in_child(function) -> the text that the function returned in a forked child, or its error
  *   test_vault.fork_handlers() -> calls seen in a child, in the parent (three handlers, one taken off again)
  *   vault:close() */
 #include <pthread.h>
@@ -346,6 +347,27 @@ static int fork_handlers(lua_State *L) {
     return 2;
 }
 
+static int in_child(lua_State *L) {
+    char text[4096];
+    int ends[2];
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    if (pipe(ends) != 0) return luaL_error(L, "no pipe");
+    pid_t child = fork();
+    if (child == 0) {
+        lua_settop(L, 1);
+        lua_pcall(L, 0, 1, 0);
+        size_t len = 0;
+        const char *answer = luaL_tolstring(L, -1, &len);
+        _exit(write(ends[1], answer, len) == (ssize_t)len ? 0 : 1);
+    }
+    close(ends[1]);
+    ssize_t got = read(ends[0], text, sizeof text);
+    close(ends[0]);
+    waitpid(child, NULL, 0);
+    lua_pushlstring(L, text, got > 0 ? (size_t)got : 0);
+    return 1;
+}
+
 /* -- the module ------------------------------------------------------------------------------------------ */
 
 static const luaL_Reg methods[] = {
@@ -395,7 +417,7 @@ static int test_new(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"new", test_new}, {"read", test_read}, {"fork_handlers", fork_handlers}, {NULL, NULL}};
+    {"new", test_new}, {"read", test_read}, {"fork_handlers", fork_handlers}, {"in_child", in_child}, {NULL, NULL}};
 
 int luaopen_binding_test_vault(lua_State *L) {
     luaL_newlib(L, functions);
