@@ -129,12 +129,21 @@ describe("provenance gate", function()
         local engine = engine_with({ ENFORCE_PROVENANCE_GATE = "true" })
         local missing = "provenance_gate_rejected/missing_attestation_status"
         assert.equal(missing, (engine:refuse("dkg_part1", REQUEST)))
-        assert.equal(missing, (engine:refuse("dkg_part2", '{"secret_package_hex":"","round1_packages":[]}')))
-        assert.equal(missing, (engine:refuse("dkg_part3",
-            '{"secret_package_hex":"","round1_packages":[],"round2_packages":[]}')))
         assert.equal(missing, (engine:refuse("build_taproot_tx", '{"session_id":" ","inputs":[],"outputs":[]}')))
         assert.equal(missing, (engine:refuse("retire_distributed_dkg_key_packages", { key_group = "x" })))
         assert.equal(30000, engine:must("roast_liveness_policy").coordinator_timeout_ms)
+    end)
+
+    it("D-012 gates parts 2 and 3 of the key generation", function()
+        local engine = engine_with(attestation.variables(payload()))
+        local first = engine:must("dkg_part1", REQUEST)
+        engine.clock:advance_ms(1001000)
+        local expired = "provenance_gate_rejected/attestation_expired"
+        local two = { secret_package_hex = first.secret_package_hex, round1_packages = { first.package } }
+        assert.equal(expired, (engine:refuse("dkg_part2", two)))
+        local share = { identifier = first.package.identifier, package_hex = first.secret_package_hex }
+        two.round2_packages = { share }
+        assert.equal(expired, (engine:refuse("dkg_part3", two)))
     end)
 
     it("compares versions numerically; a pre-release is below its release only", function()
