@@ -170,6 +170,7 @@ describe("firewall", function()
 
     it("5.3.1 answers clock_unavailable where the window needs a clock", function()
         start({ POLICY_ALLOWED_UTC_START_HOUR = "9", POLICY_ALLOWED_UTC_END_HOUR = "17" })
+        builds()
         engine.clock:fail_clock("wall")
         assert.equal(REJECT .. "clock_unavailable", (refuses()))
     end)

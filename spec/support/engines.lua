@@ -1,5 +1,6 @@
 --- Engines for specs: one store each in a folder of its own, requests as tables, secrets as handles.
 local cjson = require("cjson")
+local json = require("tbtc_signer.json")
 local signer = require("tbtc_signer")
 
 local engines = {}
@@ -39,7 +40,7 @@ function engines.new(variables, options)
 end
 
 local function lift(value, secrets)
-    if type(value) == "userdata" and value ~= cjson.null then
+    if type(value) == "userdata" then
         secrets[#secrets + 1] = value
         return "@" .. #secrets
     end
@@ -61,16 +62,16 @@ engines.methods = {}
 --- @return table|nil reply, table|nil error envelope
 function engines.methods:call(name, request)
     local secrets = {}
-    local body = request and (type(request) == "string" and request or cjson.encode(lift(request, secrets)))
-    local ok, json, given = self.raw:request(name, body, secrets)
-    if not ok then return nil, cjson.decode(json), json end
-    return lower(cjson.decode(json), given or {}), nil, json
+    local body = request and (type(request) == "string" and request or json.encode(lift(request, secrets)))
+    local ok, text, given = self.raw:request(name, body, secrets)
+    if not ok then return nil, cjson.decode(text), text end
+    return lower(json.decode(text), given or {}), nil, text
 end
 
 --- The reply, or a failed assertion that shows the envelope.
 function engines.methods:must(name, request)
-    local reply, _, json = self:call(name, request)
-    if not reply then error(name .. ": " .. json, 2) end
+    local reply, _, text = self:call(name, request)
+    if not reply then error(name .. ": " .. text, 2) end
     return reply
 end
 

@@ -35,7 +35,7 @@ static struct buffer *new_buffer(lua_State *L) {
 
 /* (value, buffer) */
 static int write_plain(lua_State *L) {
-    plain_write(L, 1, lua_touserdata(L, 2), SANDBOX_INPUT_MAX);
+    plain_write(L, 1, lua_touserdata(L, 2), SANDBOX_PLAIN_MAX);
     return 0;
 }
 

@@ -159,7 +159,7 @@ static int run_script(lua_State *L) {
     settle_settings(L, policy, lua_absindex(L, -1));
     int settled = lua_absindex(L, -1);
     if (run->settled) {
-        plain_write(L, settled, run->settled, SANDBOX_INPUT_MAX);
+        plain_write(L, settled, run->settled, SANDBOX_PLAIN_MAX);
         return 0;
     }
     lua_pushvalue(L, evaluate);
@@ -233,8 +233,8 @@ static void run_limited(struct sandbox_verdict *out, struct run *run, const stru
     if (limits) sandbox.limits = *limits;
     if (run->source.len > SANDBOX_SOURCE_MAX)
         set_failed(out, "source longer than 262144 bytes");
-    else if (run->input.len > SANDBOX_INPUT_MAX || run->settings.len > SANDBOX_INPUT_MAX)
-        set_failed(out, "input longer than 1048576 bytes");
+    else if (run->input.len > SANDBOX_PLAIN_MAX || run->settings.len > SANDBOX_PLAIN_MAX)
+        set_failed(out, "input longer than 1 MiB of JSON");
     else
         run_in_c_locale(out, &sandbox, run);
 }

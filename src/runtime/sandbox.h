@@ -15,7 +15,7 @@
 #include "base/bytes.h"
 
 #define SANDBOX_SOURCE_MAX 262144u
-#define SANDBOX_INPUT_MAX 1048576u
+#define SANDBOX_PLAIN_MAX 2097152u /* input as plain_write has it: 1 MiB of JSON, which the loader checks, fits */
 #define SANDBOX_MEMORY_MAX 16777216u
 #define SANDBOX_INSTRUCTIONS_MAX 10000000u
 #define SANDBOX_DETAIL_MAX 1024u
