@@ -69,6 +69,16 @@ function signing.new(options)
     return self
 end
 
+--- The wallet in the store of a folder that another process left. options: folder, key_group.
+function signing.reopen(options)
+    local self = setmetatable({ environment = {}, threshold = 2, participants = 3, wallet = "wallet" }, signing)
+    for key, value in pairs(options) do self[key] = value end
+    self.platform = signer.test_platform.new({ wall_ms = 1700000000000, monotonic_ms = 1000000 })
+    self.engine = new_engine(self)
+    signing.running[self] = true
+    return self
+end
+
 signing.running = setmetatable({}, { __mode = "k" })
 
 --- Closes every engine and removes every folder of the spec.

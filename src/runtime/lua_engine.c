@@ -20,6 +20,7 @@
 
 #include "base/fault.h"
 #include "binding/binding.h"
+#include "runtime/parallel.h"
 #include "runtime/runtime.h"
 #include "store/key_provider.h"
 #ifdef SIGNER_TEST
@@ -279,6 +280,11 @@ static int engine_live_secrets(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)usage.live_slots);
     return 1;
 }
+
+/* engine:parallel{ {name, json}, … } -> object: requests on threads of their own (test build) */
+static int engine_parallel(lua_State *L) {
+    return parallel_start(L, 2, check_object(L)->runtime);
+}
 #endif
 
 int engine_object_open(lua_State *L) {
@@ -288,6 +294,7 @@ int engine_object_open(lua_State *L) {
         {"check_key_provider", engine_check_key},
 #ifdef SIGNER_TEST
         {"live_secrets", engine_live_secrets},
+        {"parallel", engine_parallel},
 #endif
         {NULL, NULL},
     };
