@@ -27,7 +27,7 @@ One member is killed on the way, after its share's record is durable and before 
 All processes and files are removed at the end.]])
     command:option("--signers", "Members of the group, 2 to 100."):default("5"):convert(math.tointeger)
     command:option("--threshold", "Members that must sign together, 2 to the number of members."):convert(math.tointeger)
-    command:option("--transaction", "The redemption (default: the built-in sample policies/samples/redemption.json).")
+    command:option("--transaction", "The redemption (default: policies/samples/redemption.json).")
     command:option("--keep", "Keep stores, keys and logs in this folder instead of removing them.")
 end
 

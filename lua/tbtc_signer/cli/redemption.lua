@@ -14,18 +14,26 @@ local function hex(bytes)
     return (bytes:gsub(".", function(char) return ("%02x"):format(char:byte()) end))
 end
 
---- @param path string|nil nil = the built-in sample
+--- The sample that comes with the program: in the source tree, or where it was installed.
+--- @return string path
+function redemption.sample_path()
+    local uv = require("luv")
+    local here = (uv.fs_realpath(arg[0]) or arg[0]):match("^(.*)/[^/]*$") or "."
+    for _, place in ipairs({ "/../policies", "/../share/tbtc-signer/policies" }) do
+        local path = here .. place .. "/samples/redemption.json"
+        if uv.fs_stat(path) then return path end
+    end
+    return "policies/samples/redemption.json"
+end
+
+--- @param path string|nil nil = the sample
 --- @return table|nil {inputs, outputs}, string|nil problem
 function redemption.read(path)
-    local value, problem
-    if path then
-        value, problem = json.read(path, redemption.SIZE_MAX)
-    else
-        value, problem = json.decode(signer.sample("redemption"))
-    end
+    path = path or redemption.sample_path()
+    local value, problem = json.read(path, redemption.SIZE_MAX)
     if not value then return nil, problem end
     if type(value) ~= "table" or type(value.inputs) ~= "table" or type(value.outputs) ~= "table" or #value.inputs == 0 then
-        return nil, (path or "sample")
+        return nil, path
             .. ": needs inputs {txid_hex, vout, value_sats} and outputs {script_pubkey_hex, value_sats}"
     end
     return value
