@@ -476,6 +476,7 @@ static int counts(lua_State *L) {
     set_integer(L, "active", state_active_count(engine->state));
     set_integer(L, "live", live_count(engine->live));
     set_integer(L, "generation", state_generation(engine->state));
+    set_integer(L, "witness_base", state_witness_base(engine->state));
     set_integer(L, "waiting_retirements", engine->retirements.count);
     set_integer(L, "secrets", usage.live_slots);
     pthread_mutex_unlock(&engine->mutex);
