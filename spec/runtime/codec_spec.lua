@@ -1,3 +1,4 @@
+-- luacheck: no max line length
 -- The schema-driven codec: types, caps, order and omission (abi 1.7, 3.0; D-008, D-018, D-129, D-149).
 local cjson = require("cjson")
 local signer = require("tbtc_signer")

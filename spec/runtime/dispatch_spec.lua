@@ -1,3 +1,4 @@
+-- luacheck: no max line length
 -- One request through one endpoint file: order of the stages, containment of every fault, envelopes
 -- (design 4; D-004, D-006, D-120, D-129, D-135).
 local cjson = require("cjson")

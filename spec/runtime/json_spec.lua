@@ -1,3 +1,4 @@
+-- luacheck: no max line length
 -- The strict reader: what it refuses while reading (abi 1.7, D-007, D-130, D-149).
 local cjson = require("cjson")
 local engines = require("spec.support.fake_endpoints")

@@ -1,3 +1,4 @@
+-- luacheck: no max line length
 -- The policy sandbox: what a script can do, each limit alone, and the attacks that sandboxes of others
 -- fell to (policy-and-lifecycle 14.4, D-128, D-135, D-136; PS-4).
 local signer = require("tbtc_signer")
