@@ -421,6 +421,12 @@ static int session_table(lua_State *L) {
         lua_setfield(L, -2, "sets");
         push_verifying_shares(L, session);
         lua_setfield(L, -2, "verifying_shares");
+        lua_createtable(L, (int)session->seat_count, 0);
+        for (size_t i = 0; i < session->seat_count; i++) {
+            lua_pushinteger(L, session->seats[i].member);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
+        lua_setfield(L, -2, "seats");
         if (session->bound_key_group) {
             lua_pushstring(L, session->bound_key_group);
             lua_setfield(L, -2, "bound_key_group");
