@@ -10,10 +10,12 @@ local json = {}
 
 local EXACT = 2 ^ 53
 local LIST = { __name = "json.list" }
+local RAW = { __name = "json.raw" }
 
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
 local function quote(text)
+    if not text:find('[%c"\\\127]') then return '"' .. text .. '"' end
     return '"' .. text:gsub('[%c"\\\127]', function(char)
         return ESCAPES[char] or ("\\u%04x"):format(char:byte())
     end) .. '"'
@@ -43,7 +45,9 @@ function encode_value(value)
     if kind == "string" then return quote(value) end
     if kind == "nil" then return "null" end
     if kind == "table" then
-        if getmetatable(value) == LIST or #value > 0 then return encode_list(value) end
+        local mark = getmetatable(value)
+        if mark == RAW then return value.text end
+        if mark == LIST or #value > 0 then return encode_list(value) end
         return encode_object(value)
     end
     error("json: cannot write a " .. kind)
@@ -78,6 +82,11 @@ end
 --- @param list table
 --- @return table list
 function json.list(list) return setmetatable(list, LIST) end
+
+--- A value that is encoded already, for one that goes into many messages.
+--- @param text string JSON
+--- @return table
+function json.raw(text) return setmetatable({ text = text }, RAW) end
 
 --- Reads a JSON file of at most `size_max` bytes.
 --- @param path string

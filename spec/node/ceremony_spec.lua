@@ -129,19 +129,27 @@ describe("a distributed key generation, one member's side", function()
         for member, run in ipairs(runs) do views[member] = assert(run:round1(member == 3 and other or packages)).view end
         local _, problem = runs[1]:views(views)
         assert.equal("dkg_views_differ", problem.code)
-        assert.equal("member", problem.culprit)
-        assert.equal(2, problem.member)
-        _, problem = runs[3]:views(views)
-        assert.equal(2, problem.member)
+        assert.same({ 3 }, problem.differing)
+        local blame = runs[1]:blame({ runs[3]:entries() })
+        assert.same({ "member", 2 }, { blame.culprit, blame.member })
+        assert(not runs[3]:views(views))
+        blame = runs[3]:blame({ runs[1]:entries() })
+        assert.same({ "member", 2 }, { blame.culprit, blame.member })
         _, problem = runs[1]:round2({})
         assert.matches("failed", problem.message)
+        blame = runs[1]:blame({})
+        assert.equal("relay", blame.culprit)
+        local forged = runs[3]:entries()
+        forged.entries[2].package_hash_hex = ("00"):rep(32)
+        assert.equal("relay", runs[1]:blame({ forged }).culprit)
     end)
 
     it("blames the relay for a view that is missing or not signed by its member", function()
         for _, spoil in ipairs({
             function(v) v[3] = nil end,
             function(v) v[3].signature_hex = ("00"):rep(64) end,
-            function(v) v[3].entries[1].package_hash_hex = ("00"):rep(32) end,
+            function(v) v[3].view_hash_hex = ("00"):rep(32) end,
+            function(v) v[3].view_hash_hex = "00" end,
         }) do
             local runs = new_runs()
             local packages = begin_all(runs)
@@ -159,14 +167,17 @@ describe("a distributed key generation, one member's side", function()
         local views_of = require("tbtc_signer.node.views")
         local views = {}
         for member, run in ipairs(runs) do views[member] = copy(assert(run:round1(packages)).view) end
-        views[3].entries[2].package_hash_hex = ("12"):rep(32)
+        local lie = runs[3]:entries()
+        lie.entries[2].package_hash_hex = ("12"):rep(32)
         local entries = copy(runs[3].view)
         entries[2].package_hash = ("\x12"):rep(32)
         local hash = fake.sha256(views_of.bytes(runs[3].run, entries))
+        views[3].view_hash_hex = hex(hash)
         views[3].signature_hex = hex(fake.sign(fake.key(3), fake.sha256(views_of.statement_bytes(3, hash))))
         local _, problem = runs[1]:views(views)
-        assert.equal("member", problem.culprit)
-        assert.equal(3, problem.member)
+        assert.same({ 3 }, problem.differing)
+        local blame = runs[1]:blame({ lie })
+        assert.same({ "member", 3 }, { blame.culprit, blame.member })
     end)
 
     it("D-018 refuses a sealed package made for another member or another view", function()

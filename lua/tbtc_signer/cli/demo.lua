@@ -9,6 +9,7 @@ local processes = require("tbtc_signer.cli.processes")
 local redemption = require("tbtc_signer.cli.redemption")
 local dkg = require("tbtc_signer.coordinator.dkg")
 local signing = require("tbtc_signer.coordinator.signing")
+local hex = require("tbtc_signer.hex")
 local json = require("tbtc_signer.json")
 local roster = require("tbtc_signer.node.roster")
 local tasks = require("tbtc_signer.transport.tasks")
@@ -91,7 +92,7 @@ function Stage:node_arguments(member, action, extra)
 end
 
 local function random_hex(len)
-    return (uv.random(len):gsub(".", function(char) return ("%02x"):format(char:byte()) end))
+    return hex.encode(uv.random(len))
 end
 
 --- Creates a node's folder, sealing key and node keys; waits for the process that does it.
@@ -242,7 +243,7 @@ local function sign_with_a_death(stage, wallet, session_id, message, victim)
     local signature, outcome = sign_input(stage, wallet, session_id, message, {
         on_attempt = function(number, signers, context, package)
             if not spent.package then spent.package, spent.attempt_id = package, context.attempt_id end
-            stage:note("attempt %d: members %s", number, table.concat(signers, ", "))
+            stage:note("attempt %d: members %s", number, output.ranges(signers))
         end,
         on_notice = function(member, notice)
             if member == victim and notice.event == "share_withheld" then
@@ -288,7 +289,7 @@ local function redeem(stage, wallet, description, victim, first_session)
         end
         redemption.check_signature(wallet.key_group, message, signature)
         stage:note("input %d signed in attempt %d by members %s and verified", index - 1, outcome.number,
-            table.concat(outcome.signers, ", "))
+            output.ranges(outcome.signers))
         signatures[index] = signature
     end
     return built.tx_hex, signatures

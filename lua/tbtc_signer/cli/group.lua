@@ -34,8 +34,8 @@ end
 --- @return string
 function group.names(failed)
     local names = {}
-    for index, entry in ipairs(failed) do names[index] = tostring(entry.member) end
-    return table.concat(names, ", ")
+    for index, entry in ipairs(failed) do names[index] = entry.member end
+    return output.ranges(names)
 end
 
 --- Tells a failure and gives the exit status: 1 where a rule said no, 2 otherwise.

@@ -3,6 +3,7 @@ local uv = require("luv")
 local engines = require("tbtc_signer.cli.engines")
 local hints = require("tbtc_signer.cli.hints")
 local output = require("tbtc_signer.cli.output")
+local hex = require("tbtc_signer.hex")
 local json = require("tbtc_signer.json")
 local roster = require("tbtc_signer.node.roster")
 local server = require("tbtc_signer.node.server")
@@ -88,7 +89,7 @@ local function serve(options, engine)
     if problem then return nil, problem end
     local state = {
         engine = engine, keys = keys, crypto = engines.crypto, roster = group, member = options.member,
-        roster_digest_hex = (group.digest:gsub(".", function(char) return ("%02x"):format(char:byte()) end)),
+        roster_digest_hex = hex.encode(group.digest),
         version = signer.version, process = uv.os_getpid(), hold_session = options.hold_share, run_ids = {}, log = log_line,
     }
     local path = options.socket or group:find(options.member).socket or (options.dir .. "/socket")

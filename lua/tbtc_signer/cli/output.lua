@@ -55,6 +55,24 @@ function output.failure(problem, hint)
     if hint then io.stderr:write("  what to do: ", hint, "\n") end
 end
 
+--- Ascending numbers as text, runs of three and more shortened: "1, 3-68".
+--- @param numbers integer[]
+--- @return string
+function output.ranges(numbers)
+    local parts, first = {}, 1
+    for index, number in ipairs(numbers) do
+        if numbers[index + 1] ~= number + 1 then
+            if index - first >= 2 then
+                parts[#parts + 1] = ("%d-%d"):format(numbers[first], number)
+            else
+                for each = first, index do parts[#parts + 1] = tostring(numbers[each]) end
+            end
+            first = index + 1
+        end
+    end
+    return table.concat(parts, ", ")
+end
+
 --- Rows in aligned columns.
 --- @param rows table list of lists of text
 function output.table(rows)

@@ -2,17 +2,10 @@
 --- with signatures, into the transaction that goes to the network.
 local signer = require("tbtc_signer")
 local engines = require("tbtc_signer.cli.engines")
+local hex = require("tbtc_signer.hex")
 local json = require("tbtc_signer.json")
 
 local redemption = { SIZE_MAX = 16 * 1024 * 1024 }
-
-local function unhex(text)
-    return (text:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
-end
-
-local function hex(bytes)
-    return (bytes:gsub(".", function(char) return ("%02x"):format(char:byte()) end))
-end
 
 --- The sample that comes with the program: in the source tree, or where it was installed.
 --- @return string path
@@ -63,15 +56,15 @@ function redemption.request(description, session_id, key_group)
     return { session_id = session_id, inputs = inputs, outputs = outputs }
 end
 
-function redemption.txid(tx_hex) return signer.bitcoin.txid(unhex(tx_hex)) end
+function redemption.txid(tx_hex) return signer.bitcoin.txid(hex.decode(tx_hex)) end
 
 --- @param tx_hex string without witness
 --- @param signatures string[] hex, one an input
 --- @return string hex with witnesses
 function redemption.signed(tx_hex, signatures)
     local raw = {}
-    for index, signature in ipairs(signatures) do raw[index] = unhex(signature) end
-    return hex(signer.bitcoin.serialize_signed(signer.bitcoin.parse(unhex(tx_hex)), raw))
+    for index, signature in ipairs(signatures) do raw[index] = hex.decode(signature) end
+    return hex.encode(signer.bitcoin.serialize_signed(signer.bitcoin.parse(hex.decode(tx_hex)), raw))
 end
 
 --- Checks every input of a signed transaction against the wallet's key.
@@ -84,10 +77,10 @@ function redemption.check_signed(signed, description, key_x)
     if #tx.inputs ~= #description.inputs then
         error({ detail = ("the transaction has %d inputs, the redemption %d"):format(#tx.inputs, #description.inputs) }, 0)
     end
-    local wallet = unhex("5120") .. key_x
+    local wallet = hex.decode("5120") .. key_x
     for index, input in ipairs(description.inputs) do
         tx.inputs[index].value_sats = input.value_sats
-        tx.inputs[index].script = input.script_pubkey_hex and unhex(input.script_pubkey_hex) or wallet
+        tx.inputs[index].script = input.script_pubkey_hex and hex.decode(input.script_pubkey_hex) or wallet
     end
     local valid = {}
     for index, digest in ipairs(signer.bitcoin.sighashes(tx)) do
@@ -98,7 +91,7 @@ end
 
 --- Raises unless the signature holds under the wallet's output key.
 function redemption.check_signature(key_group, message_hex, signature_hex)
-    if not signer.curve.schnorr_verify(unhex(signature_hex), unhex(message_hex), unhex(key_group:sub(3))) then
+    if not signer.curve.schnorr_verify(hex.decode(signature_hex), hex.decode(message_hex), hex.decode(key_group:sub(3))) then
         error({ code = "invalid_signature", message = "a signature does not verify under the wallet's key" }, 0)
     end
 end
@@ -107,7 +100,7 @@ end
 --- @return string hex of SHA-256(SHA-256(preimage))
 function redemption.heartbeat_digest(preimage_hex)
     local sha256 = engines.crypto.sha256
-    return hex(sha256(sha256(unhex(preimage_hex))))
+    return hex.encode(sha256(sha256(hex.decode(preimage_hex))))
 end
 
 return redemption

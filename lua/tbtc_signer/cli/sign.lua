@@ -1,6 +1,7 @@
 --- `tbtc-signer sign`: one message, signed by the nodes of a roster.
 local group = require("tbtc_signer.cli.group")
 local output = require("tbtc_signer.cli.output")
+local redemption = require("tbtc_signer.cli.redemption")
 local signing = require("tbtc_signer.coordinator.signing")
 
 local sign = {}
@@ -34,10 +35,7 @@ end
 
 local function message_of(options)
     if options.message then return options.message end
-    local crypto = require("tbtc_signer.cli.engines").crypto
-    local preimage = (options.heartbeat:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
-    local digest = crypto.sha256(crypto.sha256(preimage))
-    return (digest:gsub(".", function(char) return ("%02x"):format(char:byte()) end)),
+    return redemption.heartbeat_digest(options.heartbeat),
         { type = "heartbeat", message_hex = options.heartbeat }
 end
 

@@ -5,6 +5,7 @@ local group = require("tbtc_signer.cli.group")
 local output = require("tbtc_signer.cli.output")
 local processes = require("tbtc_signer.cli.processes")
 local redemption = require("tbtc_signer.cli.redemption")
+local hex = require("tbtc_signer.hex")
 local tasks = require("tbtc_signer.transport.tasks")
 
 local tx = {}
@@ -44,7 +45,7 @@ local function build_here(request)
         TBTC_SIGNER_ENFORCE_SIGNING_POLICY_FIREWALL = "true",
         TBTC_SIGNER_STATE_PATH = folder .. "/state",
         TBTC_SIGNER_STATE_KEY_PROVIDER = "env",
-        TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX = (uv.random(32):gsub(".", function(c) return ("%02x"):format(c:byte()) end)),
+        TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX = hex.encode(uv.random(32)),
     })
     local reply, problem = engine:call("build_taproot_tx", request)
     engine:close(true)

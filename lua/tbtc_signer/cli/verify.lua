@@ -1,5 +1,6 @@
 --- `tbtc-signer verify`: checks a BIP-340 signature, or every input of a signed redemption.
 local signer = require("tbtc_signer")
+local hex = require("tbtc_signer.hex")
 local output = require("tbtc_signer.cli.output")
 local redemption = require("tbtc_signer.cli.redemption")
 
@@ -20,8 +21,8 @@ Exit 0: all valid; 1: one is not.]])
 end
 
 local function unhex(text, len)
-    if type(text) ~= "string" or #text % 2 ~= 0 or text:find("[^%x]") or (len and #text ~= 2 * len) then return nil end
-    return (text:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+    local bytes = hex.decode(text)
+    return bytes and (not len or #bytes == len) and bytes or nil
 end
 
 local function tell(checks)

@@ -1,5 +1,6 @@
 --- The relay of a distributed key generation: carries messages between members, learns no secret, is
 --- trusted for nothing but delivery. Runs inside a task (transport/tasks).
+local json = require("tbtc_signer.json")
 local tasks = require("tbtc_signer.transport.tasks")
 
 local dkg = {}
@@ -34,6 +35,19 @@ local function in_order(members, by_member, pick)
     return list
 end
 
+--- Views differ: shows the member that noticed it the full view of one that differs, and takes its word
+--- on who is to blame.
+local function settle_blame(run, problem)
+    if problem.code ~= "dkg_views_differ" or not problem.differing then return problem end
+    local other = problem.differing[1]
+    local shown = run.nodes:call(other, "dkg_entries", { run_id = run.run_id })
+    local blame = run.nodes:call(problem.reporter, "dkg_blame", { run_id = run.run_id, lists = { shown } })
+    if blame then
+        problem.message, problem.culprit, problem.member = blame.message, blame.culprit, blame.member
+    end
+    return problem
+end
+
 --- Runs the four steps with all members of the roster.
 --- @param run table {nodes, members, threshold, run_id, session_id, report}
 ---   nodes:call(member, method, params); report(text) tells the progress
@@ -54,16 +68,16 @@ function dkg.run(run)
     if not first then return nil, problem end
     report(("round 1: %d signed packages"):format(#members))
 
-    local packages = in_order(members, first, function(entry) return entry end)
+    local packages = json.raw(json.encode(in_order(members, first, function(entry) return entry end)))
     local second
     second, problem = step("dkg_round1", function() return { packages = packages } end)
     if not second then return nil, problem end
     report(("round 2: %d sealed packages"):format(#members * (#members - 1)))
 
-    local statements = in_order(members, second, function(entry) return entry.view end)
+    local statements = json.raw(json.encode(in_order(members, second, function(entry) return entry.view end)))
     local agreed
     agreed, problem = step("dkg_views", function() return { views = statements } end)
-    if not agreed then return nil, problem end
+    if not agreed then return nil, settle_blame(run, problem) end
     report("views compared: all members saw the same round 1")
 
     local boxes = {}

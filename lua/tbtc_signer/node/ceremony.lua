@@ -4,6 +4,7 @@
 ---
 --- begin -> round1 -> views -> round2, each once: a second answer to the same step could leak the
 --- polynomial. A run that failed is over; the next one has another id.
+local hex = require("tbtc_signer.hex")
 local views = require("tbtc_signer.node.views")
 
 local ceremony = {}
@@ -11,15 +12,6 @@ local ceremony = {}
 local Ceremony = {}
 Ceremony.__index = Ceremony
 Ceremony.__name = "ceremony"
-
-local function unhex(text)
-    if type(text) ~= "string" or #text % 2 ~= 0 or text:find("[^%x]") then return nil end
-    return (text:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
-end
-
-local function hex(bytes)
-    return (bytes:gsub(".", function(char) return ("%02x"):format(char:byte()) end))
-end
 
 --- The FROST identifier of a member as the wire writes it: hex in quotes.
 local function identifier(member) return ('"%064x"'):format(member) end
@@ -74,9 +66,9 @@ function Ceremony:begin()
     }, {})
     if not reply then return self:fail(secrets) end
     self.secret = secrets[1]
-    local hash = self:digest(unhex(reply.package.package_hex))
+    local hash = self:digest(hex.decode(reply.package.package_hex))
     local signature = self.keys:sign(self:digest(views.package_bytes(self.run, self.member, hash)))
-    self.own = { member = self.member, package_hex = reply.package.package_hex, signature_hex = hex(signature) }
+    self.own = { member = self.member, package_hex = reply.package.package_hex, signature_hex = hex.encode(signature) }
     return self.own
 end
 
@@ -95,7 +87,7 @@ local function collect_packages(self, packages)
     local view, peers = {}, {}
     for _, seat in ipairs(self.roster.members) do
         local entry = by_member[seat.member]
-        local package, signature = entry and unhex(entry.package_hex), entry and unhex(entry.signature_hex)
+        local package, signature = entry and hex.decode(entry.package_hex), entry and hex.decode(entry.signature_hex)
         if not package or not signature then
             return refuse(("no round-1 package of member %d"):format(seat.member), { culprit = "relay" })
         end
@@ -141,56 +133,82 @@ function Ceremony:round1(packages)
         local secret = secrets[tonumber(entry.package_hex:sub(2))]
         local box = self.keys:seal(secret, self.roster:find(to).sealing_key, sealing_context(self, self.member, to))
         secret:close()
-        sealed[index] = { to = to, box_hex = hex(box) }
+        sealed[index] = { to = to, box_hex = hex.encode(box) }
     end
     return { view = self:statement(), sealed = sealed }
 end
 
+--- The own view: its hash, signed.
 function Ceremony:statement()
+    local signature = self.keys:sign(self:digest(views.statement_bytes(self.member, self.view_hash)))
+    return { member = self.member, view_hash_hex = hex.encode(self.view_hash), signature_hex = hex.encode(signature) }
+end
+
+--- The own view in full, for members whose view differs.
+--- @return table|nil {member, entries}, table|nil problem
+function Ceremony:entries()
+    if not self.view then return refuse("there is no view yet") end
     local entries = {}
     for index, entry in ipairs(self.view) do
         entries[index] = {
-            member = entry.member, package_hash_hex = hex(entry.package_hash), signature_hex = hex(entry.signature),
+            member = entry.member, package_hash_hex = hex.encode(entry.package_hash),
+            signature_hex = hex.encode(entry.signature),
         }
     end
-    local signature = self.keys:sign(self:digest(views.statement_bytes(self.member, self.view_hash)))
-    return { member = self.member, entries = entries, signature_hex = hex(signature) }
+    return { member = self.member, entries = entries }
 end
 
-local function read_statement(value)
-    if type(value) ~= "table" or type(value.entries) ~= "table" then return nil end
+local function read_entries(list)
     local entries = {}
-    for index, entry in ipairs(value.entries) do
+    for index, entry in ipairs(type(list) == "table" and list or {}) do
         if type(entry) ~= "table" then return nil end
         entries[index] = {
-            member = entry.member, package_hash = unhex(entry.package_hash_hex), signature = unhex(entry.signature_hex),
+            member = entry.member, package_hash = hex.decode(entry.package_hash_hex),
+            signature = hex.decode(entry.signature_hex),
         }
     end
-    return { entries = entries, signature = unhex(value.signature_hex) }
+    return entries
 end
 
---- Step 3: everybody's views; two different ones stop the run and name who is to blame.
---- @param statements table {{member, entries, signature_hex}}
---- @return table|nil {view_hash_hex}, table|nil problem {code, message, culprit, member?}
+local function by_member(list, read)
+    local found = {}
+    for _, item in ipairs(type(list) == "table" and list or {}) do
+        if type(item) == "table" and item.member then found[item.member] = read(item) end
+    end
+    return found
+end
+
+--- Step 3: everybody's views as signed hashes. Where one differs the run is over: `blame` then finds
+--- out by whose fault.
+--- @param statements table {{member, view_hash_hex, signature_hex}}
+--- @return table|nil {view_hash_hex}, table|nil problem {code, message, culprit, member?, differing?}
 function Ceremony:views(statements)
     local ok, problem = advance(self, "views", "round2")
     if not ok then return nil, problem end
-    local by_member = {}
-    for _, statement in ipairs(type(statements) == "table" and statements or {}) do
-        if type(statement) == "table" and statement.member then by_member[statement.member] = read_statement(statement) end
-    end
-    local blame = views.compare(self.run, self.view, by_member, self.crypto)
-    if blame then
-        return self:fail({ code = "dkg_views_differ", message = blame.message, culprit = blame.culprit, member = blame.member })
-    end
-    return { view_hash_hex = hex(self.view_hash) }
+    self.statements = by_member(statements, function(item)
+        return { view_hash = hex.decode(item.view_hash_hex), signature = hex.decode(item.signature_hex) }
+    end)
+    local fault, differing = views.compare(self.run, self.view_hash, self.statements, self.crypto)
+    if not fault then return { view_hash_hex = hex.encode(self.view_hash) } end
+    self:fail()
+    return nil, { code = "dkg_views_differ", message = fault.message, culprit = fault.culprit, differing = differing }
+end
+
+--- After differing views: the full entries of a member whose view differs, and who is to blame.
+--- Whatever comes in, the run stays over.
+--- @param lists table {{member, entries}}
+--- @return table {culprit, member?, message}
+function Ceremony:blame(lists)
+    if self.step ~= "failed" or not self.statements then return refuse("no views differ in this run") end
+    local entries = by_member(lists, function(item) return read_entries(item.entries) end)
+    return views.blame(self.run, self.view, self.statements, entries, self.crypto)
 end
 
 local function open_boxes(self, boxes)
     local packages, secrets = {}, { self.secret }
     for _, box in ipairs(type(boxes) == "table" and boxes or {}) do
         local seat = type(box) == "table" and self.roster:find(box.from)
-        local bytes = seat and unhex(box.box_hex)
+        local bytes = seat and hex.decode(box.box_hex)
         if not bytes then return refuse("a sealed package has no known sender", { culprit = "relay" }) end
         local opened, secret = pcall(self.keys.open_sealed, self.keys, bytes, seat.sealing_key,
             sealing_context(self, box.from, self.member))

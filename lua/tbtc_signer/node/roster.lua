@@ -1,5 +1,6 @@
 --- The roster: every member's public node keys, in a file that each node is given at its start. It is
 --- the root of trust of a distributed key generation: keys are taken from here, never from the relay.
+local hex = require("tbtc_signer.hex")
 local json = require("tbtc_signer.json")
 
 local roster = { SCHEMA = "tbtc-signer-roster/v1", MEMBERS_MAX = 256 }
@@ -69,16 +70,12 @@ function roster.read(path, sha256)
     return self
 end
 
-local function unhex(text)
-    return (text:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
-end
-
 --- What the digest covers: label, count, then member, sealing key and signing key of each.
 --- @return string bytes
 function Roster:bytes()
     local parts = { roster.SCHEMA .. "\0", string.pack(">I2", #self.members) }
     for _, entry in ipairs(self.members) do
-        parts[#parts + 1] = string.pack(">I2", entry.member) .. unhex(entry.sealing_key) .. unhex(entry.signing_key)
+        parts[#parts + 1] = string.pack(">I2", entry.member) .. hex.decode(entry.sealing_key) .. hex.decode(entry.signing_key)
     end
     return table.concat(parts)
 end

@@ -1,5 +1,6 @@
 --- A node: one member with its own engine, store and node keys, answering on a local socket.
---- Methods: status; call {endpoint, request}; dkg_begin, dkg_round1, dkg_views, dkg_round2, dkg_cancel.
+--- Methods: status; call {endpoint, request}; dkg_begin, dkg_round1, dkg_views, dkg_entries, dkg_blame,
+--- dkg_round2, dkg_cancel.
 --- Whoever reaches the socket (mode 0600) may ask; what may be signed is decided by the policy and the
 --- engine behind it, never here.
 local ceremony = require("tbtc_signer.node.ceremony")
@@ -57,7 +58,7 @@ local function dkg_step(name, argument)
         if not run or run.run_id ~= params.run_id then
             return nil, { code = "dkg_refused", message = "no key generation with this run id is going on here" }
         end
-        return run[name](run, params[argument])
+        return run[name](run, argument and params[argument])
     end
 end
 
@@ -78,6 +79,8 @@ end
 
 methods.dkg_round1 = dkg_step("round1", "packages")
 methods.dkg_views = dkg_step("views", "views")
+methods.dkg_entries = dkg_step("entries")
+methods.dkg_blame = dkg_step("blame", "lists")
 methods.dkg_round2 = dkg_step("round2", "boxes")
 
 function methods.dkg_cancel(node)

@@ -37,11 +37,36 @@ function views.statement_bytes(member, view_hash)
     return "tbtc-signer-dkg-view-statement/v1\0" .. string.pack(">I2", member) .. view_hash
 end
 
+--- Compares everybody's signed view hash with the own one.
+--- @param run table {id, threshold, roster}
+--- @param own_hash string 32 bytes
+--- @param statements table member -> {view_hash, signature}
+--- @param crypto table {sha256 = f, verify = f(key_hex, digest, signature)}
+--- @return table|nil fault {culprit = "relay" | "unknown", message}, integer[]|nil differing members
+function views.compare(run, own_hash, statements, crypto)
+    local differing = {}
+    for _, seat in ipairs(run.roster.members) do
+        local statement = statements[seat.member]
+        if not statement or not statement.view_hash or #statement.view_hash ~= 32 or not statement.signature then
+            return { culprit = "relay", message = ("the relay gave no usable view of member %d"):format(seat.member) }
+        end
+        local signed = crypto.sha256(views.statement_bytes(seat.member, statement.view_hash))
+        if not crypto.verify(seat.signing_key, signed, statement.signature) then
+            return { culprit = "relay",
+                message = ("the view that the relay gave for member %d is not signed by it"):format(seat.member) }
+        end
+        if statement.view_hash ~= own_hash then differing[#differing + 1] = seat.member end
+    end
+    if #differing > 0 then
+        return { culprit = "unknown", message = ("member %d saw another round 1"):format(differing[1]) }, differing
+    end
+end
+
 local function same_shape(entries, own)
-    if type(entries) ~= "table" or #entries ~= #own then return false end
+    if not entries or #entries ~= #own then return false end
     for index, entry in ipairs(entries) do
-        if type(entry) ~= "table" or entry.member ~= own[index].member or type(entry.package_hash) ~= "string"
-            or #entry.package_hash ~= 32 or type(entry.signature) ~= "string" then return false end
+        if entry.member ~= own[index].member or type(entry.package_hash) ~= "string" or #entry.package_hash ~= 32
+            or type(entry.signature) ~= "string" then return false end
     end
     return true
 end
@@ -61,27 +86,28 @@ local function blame_difference(run, member, entries, own, crypto)
     end
 end
 
---- Compares everybody's view with the own one.
---- @param run table {id, threshold, roster}
+--- Who is to blame for views that differ: the member that signed two packages, the member that signed
+--- a view with a package which nobody signed, or the relay that does not show what a view holds.
+--- @param run table
 --- @param own table {{member, package_hash, signature}} the own view, verified
---- @param statements table member -> {entries, signature}
---- @param crypto table {sha256 = f, verify = f(key_hex, digest, signature)}
---- @return table|nil problem {culprit = "member" | "relay", member?, message}
-function views.compare(run, own, statements, crypto)
+--- @param statements table member -> {view_hash, signature}, verified by views.compare
+--- @param entries table member -> {{member, package_hash, signature}}
+--- @param crypto table
+--- @return table {culprit = "member" | "relay", member?, message}
+function views.blame(run, own, statements, entries, crypto)
+    local own_hash = crypto.sha256(views.bytes(run, own))
     for _, seat in ipairs(run.roster.members) do
         local statement = statements[seat.member]
-        if type(statement) ~= "table" or not same_shape(statement.entries, own) then
-            return { culprit = "relay", message = ("the relay gave no usable view of member %d"):format(seat.member) }
+        if statement and statement.view_hash ~= own_hash then
+            local list = entries[seat.member]
+            if not same_shape(list, own) or crypto.sha256(views.bytes(run, list)) ~= statement.view_hash then
+                return { culprit = "relay",
+                    message = ("the relay does not show the view that member %d signed"):format(seat.member) }
+            end
+            return blame_difference(run, seat.member, list, own, crypto)
         end
-        local hash = crypto.sha256(views.bytes(run, statement.entries))
-        local signed = crypto.sha256(views.statement_bytes(seat.member, hash))
-        if type(statement.signature) ~= "string" or not crypto.verify(seat.signing_key, signed, statement.signature) then
-            return { culprit = "relay",
-                message = ("the view that the relay gave for member %d is not signed by it"):format(seat.member) }
-        end
-        local problem = blame_difference(run, seat.member, statement.entries, own, crypto)
-        if problem then return problem end
     end
+    return { culprit = "relay", message = "the relay gave a view that nobody else saw" }
 end
 
 return views
