@@ -201,6 +201,18 @@ describe("part 2", function()
         end
     end)
 
+    it("is not misled by proofs whose errors cancel", function()
+        local one, list = ("\0"):rep(31) .. "\1", {}
+        for i, change in ipairs { curve.add, curve.sub } do
+            local package = peers[i][2]
+            local proof = package:proof()
+            proof = proof:sub(1, 32) .. change(proof:sub(33), one)
+            list[i] = { peers[i][1], run.make_round1_package(package:commitments(), proof) }
+        end
+        assert.same({ "FROST_INVALID_PROOF", 2 }, { refusal(list) })
+        assert.same({ "FROST_INVALID_PROOF", 3 }, { refusal { peers[1], list[2] } })
+    end)
+
     it("gives the same whatever the order of the map", function()
         local forward, secret = run.part2(own, peers)
         local backward, again = run.part2(own, { peers[2], peers[1] })

@@ -129,10 +129,70 @@ static void evaluate(struct scalar *out, const struct round1_secret *secret, con
     scalar_clear(&coefficient);
 }
 
+/* Weights that no sender could foresee: drawn from a hash over the own secret package and all proofs. */
+static void begin_weights(struct draw *draw, const struct dkg_round1_entry *const *peers, size_t count,
+                          const uint8_t *secret, size_t secret_len) {
+    uint8_t seed[HASH_BYTES];
+    crypto_hash_sha256_state state;
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, secret, secret_len);
+    for (size_t i = 0; i < count; i++)
+        crypto_hash_sha256_update(&state, peers[i]->package.proof, FROST_SIGNATURE_BYTES);
+    crypto_hash_sha256_final(&state, seed);
+    draw_begin(draw, seed);
+    sodium_memzero(seed, sizeof seed);
+    sodium_memzero(&state, sizeof state);
+}
+
+struct weighted_proof {
+    struct point commitment;
+    struct scalar weight;    /* 128 bits */
+    struct scalar challenge; /* weighted */
+};
+
+/* Adds one proof to the sum; false where it is malformed. */
+static bool weigh_proof(struct weighted_proof *out, struct scalar *responses, const struct dkg_round1_entry *peer,
+                        struct draw *draw) {
+    uint8_t weight[SCALAR_BYTES];
+    struct scalar response;
+    const uint8_t *proof = peer->package.proof;
+    if (point_lift_x(&out->commitment, proof) != SIGNER_OK || !scalar_decode(&response, proof + XONLY_BYTES) ||
+        dkg_proof_challenge(&out->challenge, &peer->sender, &peer->package.commitments[0], proof) != SIGNER_OK)
+        return false;
+    draw_bytes(draw, weight);
+    memset(weight, 0, SCALAR_BYTES / 2);
+    scalar_reduce(&out->weight, weight);
+    scalar_mul(&out->challenge, &out->challenge, &out->weight);
+    scalar_mul(&response, &response, &out->weight);
+    scalar_sub(responses, responses, &response);
+    return true;
+}
+
+/* True: every proof holds, up to a chance of 2^-128. False says nothing: then each is looked at alone. */
+static bool all_proofs_hold(const struct dkg_round1_entry *const *peers, size_t count, struct draw *draw) {
+    struct weighted_proof *proofs = signer_calloc(count + 1, sizeof *proofs);
+    struct point_term *terms = signer_calloc(2 * count + 1, sizeof *terms);
+    struct scalar responses = {{0}};
+    struct point sum = {.infinity = false};
+    bool good = proofs && terms;
+    for (size_t i = 0; i < count && good; i++) {
+        good = weigh_proof(&proofs[i], &responses, peers[i], draw);
+        terms[2 * i] = (struct point_term){&proofs[i].weight, &proofs[i].commitment};
+        terms[2 * i + 1] = (struct point_term){&proofs[i].challenge, &peers[i]->package.commitments[0]};
+    }
+    if (good) {
+        terms[2 * count] = (struct point_term){&responses, NULL};
+        point_multi_mul(&sum, terms, 2 * count + 1);
+    }
+    free(proofs);
+    free(terms);
+    return good && sum.infinity;
+}
+
 static enum signer_error check_peers(const struct dkg_round1_entry *const *peers, size_t count, uint16_t min_signers,
-                                     struct frost_identifier *culprit, bool *has_culprit) {
+                                     struct draw *draw, struct frost_identifier *culprit, bool *has_culprit) {
     enum signer_error error = dkg_check_commitment_counts(peers, count, min_signers, culprit, has_culprit);
-    if (error != SIGNER_OK) return error;
+    if (error != SIGNER_OK || all_proofs_hold(peers, count, draw)) return error;
     for (size_t i = 0; i < count; i++) {
         error = check_proof(peers[i]);
         if (error == SIGNER_OK) continue;
@@ -147,6 +207,7 @@ enum signer_error dkg_part2(struct dkg_round2_entry *shares, uint8_t *round2_sec
                             const uint8_t *secret, size_t secret_len, const struct dkg_round1_entry *peers,
                             size_t peer_count, struct frost_identifier *culprit, bool *has_culprit) {
     struct round1_secret own;
+    struct draw draw;
     struct scalar own_share = {{0}};
     const struct dkg_round1_entry **ordered = NULL;
     *has_culprit = false;
@@ -157,7 +218,9 @@ enum signer_error dkg_part2(struct dkg_round2_entry *shares, uint8_t *round2_sec
     if (!ordered) goto cleanup;
     error = dkg_order_peers(ordered, peers, peer_count, &own.info);
     if (error != SIGNER_OK) goto cleanup;
-    error = check_peers(ordered, peer_count, own.info.min_signers, culprit, has_culprit);
+    begin_weights(&draw, ordered, peer_count, secret, secret_len);
+    error = check_peers(ordered, peer_count, own.info.min_signers, &draw, culprit, has_culprit);
+    draw_end(&draw);
     if (error != SIGNER_OK) goto cleanup;
     for (size_t i = 0; i < peer_count; i++) {
         shares[i].peer = ordered[i]->sender;
