@@ -8,9 +8,13 @@
  *   test_core.wait(call), test_core.make_ready(call): outside the engine; raise what they answer
  *   test_core.is_durable(call), test_core.is_committed(call)
  *   test_core.allow_members(call, {member, …}): the verdict of a quarantine script that lets all pass
+ *   test_core.fork(function) -> wait status: runs it in a child process
  *   test_core.poison(engine): as if a fault had struck between append and apply */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/fault.h"
 #include "binding/call_object.h"
@@ -156,6 +160,23 @@ static int allow_members(lua_State *L) {
     return 0;
 }
 
+/* test_core.fork(function) : runs it in a child, which then ends at once; waits for the child */
+static int fork_and_run(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    pid_t child = fork();
+    if (child < 0) return luaL_error(L, "no child");
+    if (child == 0) {
+        lua_pushvalue(L, 1);
+        if (lua_pcall(L, 0, 0, 0) != LUA_OK) fprintf(stderr, "%s\n", luaL_tolstring(L, -1, NULL));
+        fflush(NULL);
+        _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    lua_pushinteger(L, status);
+    return 1;
+}
+
 static int poison(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     pthread_mutex_lock(&engine->mutex);
@@ -165,11 +186,11 @@ static int poison(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"engine", engine_new},     {"call", run_call},
-    {"wait", wait_for_records}, {"make_ready", make_ready},
-    {"is_durable", is_durable}, {"is_committed", is_committed},
-    {"allow_members", allow_members},
-    {"poison", poison},         {NULL, NULL},
+    {"engine", engine_new},           {"call", run_call},
+    {"wait", wait_for_records},       {"make_ready", make_ready},
+    {"is_durable", is_durable},       {"is_committed", is_committed},
+    {"allow_members", allow_members}, {"poison", poison},
+    {"fork", fork_and_run},           {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {{"close", engine_close}, {"set", engine_set}, {NULL, NULL}};
