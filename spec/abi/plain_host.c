@@ -3,6 +3,7 @@
 
 int main(int count, char **arguments) {
     if (count < 2) return 2;
+    setenv("TBTC_SIGNER_PROFILE", "development", 1);
     host_open(arguments[1]);
     host_print("version", host_call_bare("frost_tbtc_version"));
     host_print("abi_version", host_call_bare("frost_tbtc_abi_version"));

@@ -1,0 +1,81 @@
+-- luacheck: no max line length
+-- The library inside programs of different kinds (abi 1, host 1; D-126, D-134, D-146).
+local child = require("spec.support.child")
+local host = require("spec.support.host")
+
+describe("host", function()
+    local folder
+
+    before_each(function() folder = child.folder() end)
+    after_each(function() child.remove(folder) end)
+
+    local function lines(run)
+        local found = {}
+        for name, status, reply in run.out:gmatch("(%S+) (%d) ([^\n]*)\n") do found[#found + 1] = { name = name, status = tonumber(status), reply = reply } end
+        return found
+    end
+
+    it("that knows nothing of Lua loads it with dlopen(RTLD_NOW) and is served", function()
+        local run = host.run("plain_host")
+        assert.are.equal(0, run.status, run.err)
+        local answers = lines(run)
+        assert.are.equal("tbtc-signer/0.1.0-bootstrap", answers[1].reply)
+        assert.are.equal('{"abi_major":4,"abi_minor":4,"extensions":[]}', answers[2].reply)
+        assert.are.equal(0, answers[3].status)
+        assert.are.equal(0, answers[4].status)
+        assert.are.equal(1, answers[5].status)
+    end)
+
+    it("with a Lua 5.4 state of its own is served, and its state lives on", function()
+        local run = host.run("lua54_host", "-I/usr/include/lua5.4 -llua5.4")
+        assert.are.equal(0, run.status, run.err)
+        assert.truthy(run.out:find("counter 21", 1, true))
+        assert.are.equal(0, lines(run)[1].status)
+    end)
+
+    it("D-134 that exports Lua 5.3 is refused by a typed error, not by a crash", function()
+        local run = host.run("lua53_host", "-rdynamic -Wl,--whole-archive -l:liblua5.3.a -Wl,--no-whole-archive -lm")
+        assert.are.equal(0, run.status, run.err)
+        local answers = lines(run)
+        assert.are.equal(0, answers[1].status)
+        assert.are.equal(0, answers[2].status)
+        for i = 3, 6 do
+            assert.are.equal(1, answers[i].status)
+            assert.are.equal('{"code":"internal_error","message":"signer error detail redacted (see server log)",' ..
+                '"recovery_class":"terminal","reason_code":"lua_runtime_mismatch"}', answers[i].reply)
+        end
+    end)
+
+    it("D-134 that uses Lua 5.3 as a shared library beside it is served", function()
+        local run = host.run("lua53_host", "-llua5.3 -lm")
+        assert.are.equal(0, run.status, run.err)
+        assert.are.equal(0, lines(run)[3].status)
+    end)
+
+    it("D-146 that calls from a thread of 256 KiB stays below 192 KiB", function()
+        if child.sanitized then return end
+        local run = host.run("stack_host", nil, folder)
+        assert.are.equal(0, run.status, run.err)
+        assert.is_true(tonumber(run.out:match("stack (%d+)")) <= 192 * 1024, run.out)
+    end)
+
+    it("D-126 that forks: the child is answered process_forked, even amid calls; the parent goes on", function()
+        local run = host.run("fork_host", nil, folder)
+        assert.are.equal(0, run.status, run.err)
+        assert.are.equal("internal_error", lines(run)[1].reply:match('"code":"([^"]+)"'))
+        assert.truthy(run.out:find("parent signs", 1, true))
+    end)
+
+    it("that runs out of memory at any allocation gets an answer that it can give back", function()
+        if child.sanitized then return end
+        local run = host.run("memory_host", "-rdynamic")
+        assert.are.equal(0, run.status, run.err)
+        local failures, successes = run.out:match("failures (%d+) successes (%d+)")
+        assert.is_true(tonumber(failures) > 1600 and tonumber(successes) > 1000, run.out)
+    end)
+
+    it("with eight threads sees no double share and no unexpected answer", function()
+        local run = host.run("threads", "-O1", folder .. " 2 8")
+        assert.are.equal(0, run.status, run.err)
+    end)
+end)
