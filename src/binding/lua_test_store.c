@@ -1,14 +1,14 @@
 /* The sealed store for specs, with a state of its own that keeps ops as they are (test build).
  *
- *   store = test_store.open{ path =, key = 32 bytes (else the provider `env`), platform =, genesis = {{op, payload},
- * …}, writer =, reset_corrupt =, backups =, audit_bytes = } store:append(type, body [, reserved]) -> ticket, seq, chain
- * also applies the body to the state store:wait(ticket)  store:make_ready([reserved])  store:is_ready([reserved [,
- * len]]) store:durable_ticket()  store:is_uncertain(ticket)  store:info() store:state() -> { generation, open_number,
- * purge_seq, ops = {op || payload, …}, moved = {"old>new", …} } store:run_threads(threads, records, body bytes) ->
- * durable, failed      each appends and waits store:fork_idle() -> pid     a child that closed the descriptors and
- * sleeps; test_store.kill(pid) store:close([abandon]) test_store.frame{ key =, header = first page of the file, kind =
- * 1, seq =, durable =, type =, previous =, random =, body = } -> frame without padding, chain     seals any frame
- *   test_store.header{ key =, page = }    a page with checksum, key check and tag made right again
+ *   store = test_store.open{ path =, key = 32 bytes (else the provider `env`), platform = (or a test_disk), genesis =
+ * {{op, payload}, …}, writer =, reset_corrupt =, backups =, audit_bytes = } store:append(type, body [, reserved]) ->
+ * ticket, seq, chain also applies the body to the state store:wait(ticket)  store:make_ready([reserved])
+ * store:is_ready([reserved [, len]]) store:durable_ticket()  store:is_uncertain(ticket)  store:info() store:state() ->
+ * { generation, open_number, purge_seq, ops = {op || payload, …}, moved = {"old>new", …} } store:run_threads(threads,
+ * records, body bytes) -> durable, failed      each appends and waits store:fork_idle() -> pid     a child that closed
+ * the descriptors and sleeps; test_store.kill(pid) store:close([abandon]) test_store.frame{ key =, header = first page
+ * of the file, kind = 1, seq =, durable =, type =, previous =, random =, body = } -> frame without padding, chain seals
+ * any frame test_store.header{ key =, page = }    a page with checksum, key check and tag made right again
  *
  * The state: CHANGE and NOTE bodies are lists of ops; 21 sets purge_seq, 22 is dropped, 238 is unknown,
  * 239 breaks a rule, 240 breaks the check of the whole; everything else is kept. */
@@ -22,6 +22,7 @@
 
 #include "base/bytes.h"
 #include "binding/binding.h"
+#include "binding/test_disk.h"
 #include "binding/test_platform.h"
 #include "store/frame.h"
 #include "store/internal.h"
@@ -234,7 +235,8 @@ static int lua_open(lua_State *L) {
     lua_getfield(L, 1, "platform");
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 2, 1);
-    struct store_options options = {.platform = binding_opt_platform(L, -1), .sink = make_sink(self)};
+    const struct platform *disk = binding_test_disk(L, -1);
+    struct store_options options = {.platform = disk ? disk : binding_opt_platform(L, -1), .sink = make_sink(self)};
     options.key_provider =
         (struct key_provider){.kind = KEY_PROVIDER_ENV, .env_name = "TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX"};
     if (lua_getfield(L, 1, "key") != LUA_TNIL) options.master_key = (const uint8_t *)luaL_checklstring(L, -1, &key_len);
