@@ -38,7 +38,11 @@ local function live(seed, rounds)
             end
         end
         machine:faults({})
-        store = store or open()
+        if not store then
+            local good, result = pcall(open)
+            assert(good, ("seed %d: %s"):format(seed, tostring(result)))
+            store = result
+        end
         stats.opened = stats.opened + 1
         local found = {}
         for i, text in ipairs(disk.texts(store)) do found[i] = tonumber(text:match("^%d+")) end
@@ -66,10 +70,8 @@ local function live(seed, rounds)
                 local body = disk.body(("%d "):format(number) .. ("x"):rep(random(4) == 0 and random(9000) or random(60)))
                 if random(12) == 0 then body = body .. disk.op(21) end
                 local good, ticket = pcall(disk.append, store, body, "change", random(3) == 0)
-                if good then
-                    appended = number
-                    tickets[#tickets + 1] = { ticket, number }
-                end
+                appended = number -- a write that failed may have stored all of it: found later or not
+                if good then tickets[#tickets + 1] = { ticket, number } end
             elseif #tickets > 0 then
                 local chosen = tickets[1 + random(#tickets)]
                 if pcall(store.wait, store, chosen[1]) then

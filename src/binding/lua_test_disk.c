@@ -2,7 +2,7 @@
  *
  *   disk = test_disk.new(seed)
  *   disk:faults{ write =, sync =, rename =, open =, space = }   per mille of the calls that fail
- *   disk:power_loss()    each unsynced sector is old, new or (logs and mark) garbage; each unsynced change of
+ *   disk:power_loss()    each unsynced sector is old, new or (logs) garbage; each unsynced change of
  *                        a directory happened or not; open descriptors are gone
  *   disk:kill()          only the descriptors are gone: the page cache stays
  *   disk:faults_hit() -> integer
@@ -159,8 +159,7 @@ static int disk_open_at(void *context, int directory, const char *name, int flag
     if (!node && !(flags & O_CREAT)) return failed(ENOENT);
     if (!node) {
         node = new_node(disk, false, S_IFREG | mode);
-        node->garbles =
-            strncmp(name, "tmp-", 4) == 0 || strncmp(name, "log-", 4) == 0 || strstr(name, ".mark.") != NULL;
+        node->garbles = strncmp(name, "tmp-", 4) == 0; /* what becomes a log or snapshot */
         change_names(parent, "", name, node);
     }
     disk->open[descriptor] = node;
@@ -206,7 +205,7 @@ static ssize_t disk_pwrite(void *context, int descriptor, const void *data, size
     if (!node || node->directory) return failed(EBADF);
     if (strikes(disk, disk->space_faults)) return failed(ENOSPC);
     if (strikes(disk, disk->write_faults)) {
-        len = (size_t)draw(disk, len + 1);
+        len = node->garbles ? (size_t)draw(disk, len + 1) : 0; /* the lock is smaller than a sector */
         short_write = draw(disk, 2) == 0 && len > 0;
         if (!short_write && len == 0) return failed(EIO);
     } else {
