@@ -28,7 +28,7 @@ static int lua_fetch(lua_State *L) {
     lua_getfield(L, 2, "command");
     provider.command = lua_tostring(L, -1);
     lua_getfield(L, 2, "env_name");
-    provider.env_name = lua_tostring(L, -1);
+    provider.env_text = lua_isnil(L, -1) ? NULL : getenv(lua_tostring(L, -1));
     lua_getfield(L, 2, "timeout");
     provider.timeout_s = (uint32_t)luaL_optinteger(L, -1, 30);
     struct failure why = {0};

@@ -238,7 +238,7 @@ static int lua_open(lua_State *L) {
     const struct platform *disk = binding_test_disk(L, -1);
     struct store_options options = {.platform = disk ? disk : binding_opt_platform(L, -1), .sink = make_sink(self)};
     options.key_provider =
-        (struct key_provider){.kind = KEY_PROVIDER_ENV, .env_name = "TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX"};
+        (struct key_provider){.kind = KEY_PROVIDER_ENV, .env_text = getenv("TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX")};
     if (lua_getfield(L, 1, "key") != LUA_TNIL) options.master_key = (const uint8_t *)luaL_checklstring(L, -1, &key_len);
     luaL_argcheck(L, !options.master_key || key_len == 32, 1, "key of 32 bytes");
     options.state_path = text_option(L, "path", NULL);

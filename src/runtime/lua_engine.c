@@ -250,7 +250,8 @@ static int engine_check_key(lua_State *L) {
             .kind = plan.command_provider ? KEY_PROVIDER_COMMAND : KEY_PROVIDER_ENV,
             .command = plan.command,
             .timeout_s = plan.timeout_s,
-            .env_name = "TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX",
+            .env_text = object->engine->settings.environment(object->engine->settings.environment_context,
+                                                             "TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX"),
         };
         error = key_provider_fetch(&provider, object->engine->vault, &key, &why);
     }

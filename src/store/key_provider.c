@@ -61,8 +61,7 @@ static bool decode_key(uint8_t key[STATE_KEY_BYTES], const char *text, size_t le
 }
 
 static enum signer_error fetch_env(const struct key_provider *provider, uint8_t *key, struct failure *why) {
-    const char *text = provider->env_text ? provider->env_text : NULL;
-    if (!text && provider->env_name) text = getenv(provider->env_name);
+    const char *text = provider->env_text;
     if (!text) return fail(why, ERR_STATE_KEY_UNAVAILABLE, "the state key is not set in the environment");
     if (decode_key(key, text, strlen(text))) return SIGNER_OK;
     return fail(why, ERR_STATE_KEY_UNAVAILABLE, "the state key in the environment is not 64 hex digits");

@@ -10,10 +10,9 @@ enum key_provider_kind { KEY_PROVIDER_ENV, KEY_PROVIDER_COMMAND };
 
 struct key_provider {
     enum key_provider_kind kind;
-    const char *command;   /* for COMMAND: run by /bin/sh -c */
-    uint32_t timeout_s;    /* 1..300 */
-    const char *env_name;  /* for ENV: TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX */
-    const char *env_text;  /* for ENV: its text, of an engine with an environment of its own; NULL: getenv */
+    const char *command;  /* for COMMAND: run by /bin/sh -c */
+    uint32_t timeout_s;   /* 1..300 */
+    const char *env_text; /* for ENV: the text of TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX; NULL: not set */
 };
 
 /* Fetches the 32-byte master key. Blocks up to the time-out: never called under the engine mutex.
