@@ -206,6 +206,27 @@ describe("session object", function()
 end)
 
 describe("index", function()
+    it("33 keeps its depth logarithmic, whatever comes and goes in which order", function()
+        local orders = { up = {}, down = {}, mixed = {} }
+        for i = 1, 4096 do
+            orders.up[i], orders.down[i], orders.mixed[i] = i, 4097 - i, (i * 2654435761) % 4099
+        end
+        for _, order in pairs(orders) do
+            local gone, left = {}, {}
+            for i, value in ipairs(order) do
+                if i % 4 == 0 then left[#left + 1] = value else gone[#gone + 1] = value end
+            end
+            table.sort(left)
+            local depth, count = signer.test_registry.index(order, {})
+            assert.is_true(depth <= 24, depth) -- an AA tree: at most 2 log2(n + 1)
+            assert.equal(4096, count)
+            local shallower, fewer, values = signer.test_registry.index(order, gone)
+            assert.is_true(shallower <= 20, shallower)
+            assert.equal(1024, fewer)
+            assert.same(left, values)
+        end
+    end)
+
     it("33 finds and orders thousands of sessions inserted in any order", function()
         local book = registry.new({ max_sessions = 100000 })
         local names = {}

@@ -183,16 +183,25 @@ describe("carried record", function()
         assert.equal(seq + 1, book.state:purge_seq())
     end)
 
-    it("35.8 reaches a record below a base that moved meanwhile", function()
-        local book = registry.new()
-        busy(book, 3)
-        local changes = signer.test_registry.changes()
-        changes:score(9, 1)
-        changes:rebase(5)
-        book:commit(changes)
-        carry(book, 1, "A")
-        check_history(book)
-        assert.equal(hex(rewritten(book, 1, "A").state:digest()), hex(book.state:digest()))
+    it("35.8 reaches a record below a base that moved meanwhile, also across a chunk", function()
+        for _, before in ipairs({ 3, 1030 }) do
+            local book = registry.new()
+            busy(book, before)
+            local changes = signer.test_registry.changes()
+            changes:score(9, 1)
+            changes:rebase(before + 2)
+            book:commit(changes)
+            local shift = math.max(1, before - 20)
+            local replica = registry.new()
+            for i, record in ipairs(book.records) do
+                local carried = i > shift
+                local chain = carried and ("A" .. string.char(i % 256)):rep(16) or record.chain
+                replica.state:replay(record.kind, record.body, carried and record.seq + 1 or record.seq, chain)
+                if carried then book.state:rechained(record.kind, record.seq, record.seq + 1, chain) end
+            end
+            check_history(book)
+            assert.equal(hex(replica.state:digest()), hex(book.state:digest()))
+        end
     end)
 end)
 

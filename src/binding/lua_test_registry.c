@@ -790,6 +790,63 @@ static int anchor(lua_State *L) {
     return 1;
 }
 
+/* -- the ordered index alone --------------------------------------------------------------------- */
+
+struct number {
+    struct tree_node node;
+    lua_Integer value;
+};
+
+static int compare_numbers(const struct tree_node *a, const struct tree_node *b) {
+    lua_Integer left = TREE_OBJECT(a, const struct number, node)->value;
+    lua_Integer right = TREE_OBJECT(b, const struct number, node)->value;
+    return left < right ? -1 : left > right;
+}
+
+static int probe_number(const void *key, const struct tree_node *node) {
+    lua_Integer left = *(const lua_Integer *)key;
+    lua_Integer right = TREE_OBJECT(node, const struct number, node)->value;
+    return left < right ? -1 : left > right;
+}
+
+static int depth_of(const struct tree_node *node) {
+    if (!node) return 0;
+    int left = depth_of(node->left);
+    int right = depth_of(node->right);
+    return 1 + (left > right ? left : right);
+}
+
+/* index({inserted, …}, {removed, …}) -> depth, count, {value, …} in order */
+static int ordered_index(lua_State *L) {
+    struct tree tree = {.compare = compare_numbers};
+    lua_Integer count = luaL_len(L, 1);
+    struct number *numbers = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *numbers, 0);
+    for (lua_Integer i = 0; i < count; i++) {
+        lua_geti(L, 1, i + 1);
+        numbers[i] = (struct number){.value = luaL_checkinteger(L, -1)};
+        lua_pop(L, 1);
+        tree_insert(&tree, &numbers[i].node);
+    }
+    for (lua_Integer i = 1; i <= luaL_len(L, 2); i++) {
+        lua_geti(L, 2, i);
+        lua_Integer key = luaL_checkinteger(L, -1);
+        lua_pop(L, 1);
+        struct tree_node *node = tree_find(&tree, &key, probe_number);
+        if (node) tree_remove(&tree, node);
+    }
+    lua_pushinteger(L, depth_of(tree.root));
+    lua_pushinteger(L, (lua_Integer)tree.count);
+    lua_newtable(L);
+    lua_Integer at = 1;
+    for (struct tree_node *node = tree_first(&tree); node;) {
+        lua_Integer key = TREE_OBJECT(node, struct number, node)->value;
+        lua_pushinteger(L, key);
+        lua_rawseti(L, -2, at++);
+        node = tree_at(&tree, &key, probe_number, true);
+    }
+    return 3;
+}
+
 static const luaL_Reg changes_methods[] = {
     {"__gc", free_changes},
     {"free", free_changes},
@@ -866,7 +923,8 @@ static const luaL_Reg state_methods[] = {
     {NULL, NULL},
 };
 
-static const luaL_Reg functions[] = {{"new", new_state}, {"changes", new_changes}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"new", new_state}, {"changes", new_changes}, {"index", ordered_index}, {NULL, NULL}};
 
 static void new_kind(lua_State *L, const char *name, const luaL_Reg *methods) {
     luaL_newmetatable(L, name);

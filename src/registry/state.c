@@ -222,12 +222,13 @@ static struct key_group *group_of(const struct state *state, const char *text) {
     return text && *text ? groups_find(&state->groups, text, strlen(text)) : NULL;
 }
 
-/* Key groups that the session's consumed or completed attempts belong to. */
+/* Key groups that the session's consumed or completed attempts belong to (one counts twice if both are
+ * the same). */
 static void count_used(const struct state *state, const struct session *session, bool more) {
     struct key_group *bound = group_of(state, session->bound_key_group);
     struct key_group *own = group_of(state, session->dkg.key_group);
     if (bound) bound->used = more ? bound->used + 1 : bound->used - 1;
-    if (own && own != bound) own->used = more ? own->used + 1 : own->used - 1;
+    if (own) own->used = more ? own->used + 1 : own->used - 1;
 }
 
 void state_unindex(struct state *state, struct session *session) {
