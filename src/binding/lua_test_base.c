@@ -8,7 +8,9 @@
  *   test_base.wiped(bytes) -> boolean             whether clear and growth leave nothing behind
  *   test_base.errors() -> list of {error, code, reason_code, detail, found_by_name}
  *   test_base.descriptor(path, flag) -> number, close_on_exec    opened with 0, 1 and 2 closed
- *   test_base.names(path) -> list                 names in a directory, as the platform lists them */
+ *   test_base.names(path) -> list                 names in a directory, as the platform lists them
+ *   test_base.leaks() -> boolean or nil           whether the leak sanitizer, if there is one, found a
+ *                                                 leak of this process so far; it reports on stderr */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +19,9 @@
 #include "base/fault.h"
 #include "base/platform.h"
 #include "binding/binding.h"
+
+/* Of the sanitizer's runtime; absent in other builds. */
+__attribute__((weak)) int __lsan_do_recoverable_leak_check(void);
 
 #define HOLDER_METATABLE "signer.test_base.buffer"
 
@@ -264,12 +269,24 @@ static int lua_names(lua_State *L) {
     return 1;
 }
 
+static int lua_leaks(lua_State *L) {
+    if (!__lsan_do_recoverable_leak_check) return 0;
+    lua_pushboolean(L, __lsan_do_recoverable_leak_check() != 0);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"hex_encode", lua_hex_encode}, {"hex_decode", lua_hex_decode},
-    {"write", lua_write},           {"read", lua_read},
-    {"reserve", lua_reserve},       {"wiped", lua_wiped},
-    {"errors", lua_errors},         {"descriptor", lua_descriptor},
-    {"names", lua_names},           {NULL, NULL},
+    {"hex_encode", lua_hex_encode},
+    {"hex_decode", lua_hex_decode},
+    {"write", lua_write},
+    {"read", lua_read},
+    {"reserve", lua_reserve},
+    {"wiped", lua_wiped},
+    {"errors", lua_errors},
+    {"descriptor", lua_descriptor},
+    {"names", lua_names},
+    {"leaks", lua_leaks},
+    {NULL, NULL},
 };
 
 int luaopen_binding_test_base(lua_State *L) {
