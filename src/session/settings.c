@@ -36,13 +36,14 @@ void settings_free(struct settings *settings) {
 
 /* -- the two sources ---------------------------------------------------------------------------- */
 
-static bool is_development(const char *text) {
+/* The text without blanks around it, in any case, is the word. */
+static bool is_word(const char *text, const char *word) {
     while (*text == ' ' || (*text >= '\t' && *text <= '\r'))
         text++;
     size_t len = strlen(text);
     while (len && (text[len - 1] == ' ' || (text[len - 1] >= '\t' && text[len - 1] <= '\r')))
         len--;
-    return len == strlen("development") && strncasecmp(text, "development", len) == 0;
+    return len == strlen(word) && strncasecmp(text, word, len) == 0;
 }
 
 /* Sets a flag once; true for the call that set it. */
@@ -62,7 +63,7 @@ static const char *variable(struct settings *settings, enum knob knob) {
 /* CFG-3: one warning when a knob comes from the environment outside development. */
 static void warn_environment(struct settings *settings) {
     const char *profile = variable(settings, KNOB_PROFILE);
-    if (profile && is_development(profile)) return;
+    if (profile && is_word(profile, "development")) return;
     if (first_time(settings, &settings->warned_environment))
         notice("no configuration is installed; settings are read from the environment");
 }
@@ -120,16 +121,16 @@ static enum signer_error bad_value(struct settings *settings, enum knob knob, st
 
 /* -- profile ---------------------------------------------------------------------------------------- */
 
+/* Without a copy: running out of memory must not turn one profile into the other. */
 enum profile settings_profile(struct settings *settings) {
-    char *text;
-    if (settings_copy(settings, KNOB_PROFILE, &text, NULL) != SIGNER_OK || !text) return PROFILE_PRODUCTION;
-    enum profile profile = is_development(text) ? PROFILE_DEVELOPMENT : PROFILE_PRODUCTION;
-    char *trimmed = knob_trim(text);
-    bool unknown = profile == PROFILE_PRODUCTION && *trimmed && strcasecmp(trimmed, "production") != 0;
-    free(text);
+    pthread_rwlock_rdlock(&settings->lock);
+    const char *text = settings->installed ? settings->value[KNOB_PROFILE] : variable(settings, KNOB_PROFILE);
+    bool development = text && is_word(text, "development");
+    bool unknown = text && !development && !knob_is_blank(text) && !is_word(text, "production");
+    pthread_rwlock_unlock(&settings->lock);
     if (unknown && first_time(settings, &settings->warned_profile))
         notice("%s is neither production nor development; production rules hold", knob_info(KNOB_PROFILE)->variable);
-    return profile;
+    return development ? PROFILE_DEVELOPMENT : PROFILE_PRODUCTION;
 }
 
 bool settings_is_production(struct settings *settings) {
