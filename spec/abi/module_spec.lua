@@ -40,7 +40,8 @@ describe("module", function()
                 local function id(n) return ('"%064x"'):format(n) end
                 local first = {}
                 for i = 1, 2 do
-                    local reply, secrets = engine:call("dkg_part1", { participant_identifier = id(i), max_signers = 2, min_signers = 2 })
+                    local reply, secrets = engine:call("dkg_part1",
+                        { participant_identifier = id(i), max_signers = 2, min_signers = 2 })
                     assert(reply, secrets and secrets.message)
                     assert(reply.secret_package_hex == "@1" and #secrets == 1 and type(secrets[1]) == "userdata")
                     first[i] = { reply = reply, secret = secrets[1] }

@@ -28,12 +28,13 @@ static int fingerprint(lua_State *L) {
     return 1;
 }
 
-/* codec.decode(schema, text) -> value: reads JSON as strictly as a request; raises VALIDATION. Text of
- * our own making or of the operator's configuration only: the duplicate search has a fixed key. */
+/* codec.decode(schema, text) -> value: reads JSON as strictly as a request; raises VALIDATION. A schema
+ * with secret members is refused. */
 static int decode(lua_State *L) {
     struct decode_input input = {0};
     const struct schema_type *schema = schema_compile(L, 1);
     input.body = (const uint8_t *)luaL_checklstring(L, 2, &input.body_len);
+    randombytes_buf(&input.hash_key, sizeof input.hash_key);
     input.reader = lua_newuserdatauv(L, sizeof *input.reader, 0);
     decode_request(L, &input, schema);
     return 1;
