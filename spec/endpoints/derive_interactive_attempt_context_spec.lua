@@ -104,7 +104,8 @@ describe("new_signing_package", function()
         local one = { identifier = signing.identifier(1), data_hex = commitments[1] }
         refused("validation_error", assemble({}))
         refused("validation_error", assemble({ one, one }))
-        for _, text in ipairs({ "", '"', '""', "1", ('"%064x'):format(1), ("%064x"):format(0), ("f"):rep(64), ("%066x"):format(1) }) do
+        for _, text in ipairs({ "", '"', '""', "1", ('"%064x'):format(1), ("%064x"):format(0), ("f"):rep(64),
+            ("%066x"):format(1) }) do
             refused("validation_error", assemble({ { identifier = text, data_hex = commitments[1] } }))
         end
         for _, text in ipairs({ "", "zz", commitments[1]:sub(1, 140), commitments[1] .. "00" }) do

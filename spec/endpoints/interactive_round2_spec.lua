@@ -40,7 +40,8 @@ describe("interactive_round2", function()
         it("R2 steps 1, 2 come before the session is looked for", function()
             local package = group:prepare()
             refused({ code = "validation_error", text = "session_id" }, group:round2("zz", { session = " ", attempt_id = "x" }))
-            refused({ code = "validation_error", text = "attempt_id" }, group:round2("zz", { session = "none", attempt_id = "x" }))
+            refused({ code = "validation_error", text = "attempt_id" },
+                group:round2("zz", { session = "none", attempt_id = "x" }))
             refused({ code = "validation_error", text = "signing_package" }, group:round2("zz", { session = "none" }))
             refused({ code = "validation_error", text = "signing_package" }, group:round2("", { session = "none" }))
             refused({ code = "validation_error", text = "signing_package" }, group:round2("00", { session = "none" }))
@@ -113,8 +114,10 @@ describe("interactive_round2", function()
 
     it("R2-2 demands the opened message, length included", function()
         local package, commitments = group:prepare()
-        for _, message in ipairs({ signing.MESSAGE .. "\0", "\0" .. signing.MESSAGE, signing.MESSAGE:sub(1, 31), ("\1"):rep(32) }) do
-            refused({ code = "validation_error", text = "message" }, group:round2(group:package(commitments, { message = message })))
+        for _, message in ipairs({ signing.MESSAGE .. "\0", "\0" .. signing.MESSAGE, signing.MESSAGE:sub(1, 31),
+            ("\1"):rep(32) }) do
+            refused({ code = "validation_error", text = "message" },
+                group:round2(group:package(commitments, { message = message })))
         end
         assert_alive(package, commitments)
     end)

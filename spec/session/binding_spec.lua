@@ -75,7 +75,8 @@ describe("message binding", function()
         build()
         local message = signer.roast.heartbeat_digest(("\xff"):rep(8) .. ("\0"):rep(7) .. "\1")
         refused({ code = "signing_policy_rejected", reason = "ambiguous_signing_policy_artifact" },
-            group:open({ message = message, intent = { type = "heartbeat", message_hex = ("ff"):rep(8) .. ("00"):rep(7) .. "01" } }))
+            group:open({ message = message,
+                intent = { type = "heartbeat", message_hex = ("ff"):rep(8) .. ("00"):rep(7) .. "01" } }))
     end)
 
     it("G-12 counts both kinds of rejection", function()

@@ -173,7 +173,8 @@ describe("interactive calls", function()
 
     it("R2-17 what is checked in round 2 is what was opened", function()
         local message = signer.roast.heartbeat_digest(("\xff"):rep(8) .. ("\0"):rep(7) .. "\1")
-        local options = { message = message, intent = { type = "heartbeat", message_hex = ("ff"):rep(8) .. ("00"):rep(7) .. "01" } }
+        local options = { message = message,
+            intent = { type = "heartbeat", message_hex = ("ff"):rep(8) .. ("00"):rep(7) .. "01" } }
         local package, commitments = group:prepare(options)
         state.environment(group.engine, "TBTC_SIGNER_ENFORCE_SIGNING_POLICY_FIREWALL", "true")
         -- The package's message is another one: its check fails on the package, the gate held on the stored one.

@@ -62,16 +62,6 @@ describe("restart", function()
         assert(group:open({ message = options.message }))
     end)
 
-    it("NC-2 no file of the store holds nonces or commitments, and memory of nonces is not copied", function()
-        local package = group:prepare()
-        assert(group:round2(package))
-        group:restart(true)
-        local listing = io.popen("cat '" .. group.folder .. "'/*/* '" .. group.folder .. "'/*.lock 2>/dev/null | xxd -p | tr -d '\\n'")
-        local files = listing:read("a")
-        listing:close()
-        assert.is_nil(files:find(package:sub(100, 160), 1, true))
-    end)
-
     it("kill -9 after append, after sync and after the share: no second share, and the keys remain", function()
         for _, point in ipairs({ "after_append", "after_sync", "after_share" }) do
             local folder = signing.folder()
