@@ -1,5 +1,6 @@
 -- Calls on several threads: interactive-session 20 in the form of D-120, D-121.
 local signing = require("spec.support.signing")
+local luv = require("luv")
 local signer = require("tbtc_signer")
 local json = require("tbtc_signer.json")
 local state = signer.test_state
@@ -45,7 +46,7 @@ describe("concurrency", function()
         local deadline = os.time() + 10
         while fault.hits(point) < hits do
             assert(os.time() <= deadline, "nobody came to " .. point)
-            os.execute("sleep 0.01")
+            luv.sleep(5)
         end
     end
 
@@ -71,7 +72,7 @@ describe("concurrency", function()
         local first = start({ round2(package) })
         await("sync", 1)
         local second = start({ round2(package), { "interactive_round1", group:seat_request() } })
-        os.execute("sleep 0.1")
+        luv.sleep(50)
         assert.equal(0, first:done())
         assert.equal(0, second:done())
         fault.release()
