@@ -82,7 +82,7 @@ describe("allocation fault", function()
         for nth = 1, 20 do
             local book = furnished()
             fault.arm("allocation", "error", nth)
-            local changes = signer.test_registry.changes()
+            local changes = signer.test_changes.new()
             -- the binding decodes with memory of its own before the builder runs
             local built = pcall(changes.key_packages, changes, "wallet", book.state, { { 1, packages[1] } })
                 and pcall(changes.public_package, changes, "wallet", public)

@@ -25,7 +25,7 @@ local actions = {
     function(id, session) return session and registry.delete(id) end,
     function(id, session, book)
         if not session then return nil end
-        local changes = signer.test_registry.changes()
+        local changes = signer.test_changes.new()
         changes:evict(book.state, id)
         return changes:body()
     end,
@@ -217,10 +217,10 @@ describe("index", function()
                 if i % 4 == 0 then left[#left + 1] = value else gone[#gone + 1] = value end
             end
             table.sort(left)
-            local depth, count = signer.test_registry.index(order, {})
+            local depth, count = signer.test_changes.index(order, {})
             assert.is_true(depth <= 24, depth) -- an AA tree: at most 2 log2(n + 1)
             assert.equal(4096, count)
-            local shallower, fewer, values = signer.test_registry.index(order, gone)
+            local shallower, fewer, values = signer.test_changes.index(order, gone)
             assert.is_true(shallower <= 20, shallower)
             assert.equal(1024, fewer)
             assert.same(left, values)

@@ -272,7 +272,7 @@ describe("VERDICT", function()
     it("35.6, D-088 changes no engine state and is not counted", function()
         local book = registry.new()
         local digest = book.state:digest()
-        local changes = require("tbtc_signer").test_registry.changes()
+        local changes = require("tbtc_signer").test_changes.new()
         changes:verdict({ allow = false, policy = "firewall", version = "1", source_sha256 = ("\1"):rep(32), rule = "rule",
             reason = "reason", unix_ms = 1, input_digest = ("\2"):rep(32) })
         assert.equal(hex(verdict("\0")), hex(changes:body()))

@@ -22,16 +22,16 @@ describe("worked example", function()
 
     it("35.6 builds the first binding, the consumption and the second binding byte for byte", function()
         local id = "wallet-1/msg-1"
-        local first = signer.test_registry.changes()
+        local first = signer.test_changes.new()
         first:create(id)
         first:text(id, 17, registry.GROUP_A)
         assert.equal(example.changes[1].body, hex(first:body()))
-        local second = signer.test_registry.changes()
+        local second = signer.test_changes.new()
         second:add(id, 5, "m1@" .. ("a"):rep(64))
         second:add(id, 7, ("b"):rep(64))
         second:u32(id, 21, 1)
         assert.equal(example.changes[2].body, hex(second:body()))
-        local third = signer.test_registry.changes()
+        local third = signer.test_changes.new()
         third:create("wallet-1/msg-2")
         third:text("wallet-1/msg-2", 17, registry.GROUP_A)
         assert.equal(example.changes[3].body, hex(third:body()))
@@ -61,7 +61,7 @@ describe("worked example", function()
 
     it("D-123 names a tombstone by the SHA-256 of the session id", function()
         local digest = example.session_digest
-        local changes = signer.test_registry.changes()
+        local changes = signer.test_changes.new()
         changes:tombstone(book.state, digest.session_id)
         assert.equal("09" .. "0000006a" .. digest.sha256 .. "00000042" .. hex(registry.GROUP_A) .. "00000001",
             hex(changes:body()))

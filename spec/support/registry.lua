@@ -89,7 +89,7 @@ end
 
 --- A list of changes from an encoded body.
 function registry.changes(body)
-    local changes = signer.test_registry.changes()
+    local changes = signer.test_changes.new()
     local at = 1
     while at <= #body do
         local number, payload
