@@ -87,8 +87,7 @@ describe("engine", function()
 
     it("D-126 a forked child is refused, touches nothing, and the parent goes on", function()
         local folder = signing.folder()
-        local script = folder .. "/fork.lua"
-        io.open(script, "w"):write(([[
+        signing.run_script(folder, ([[
             local signing = require("spec.support.signing")
             local signer = require("tbtc_signer")
             local group = signing.new({ folder = %q })
@@ -103,9 +102,7 @@ describe("engine", function()
             end)
             local share = signing.must(group:round2(package)).signature_share_hex
             io.open(%q, "w"):write(#share):close()
-        ]]):format(folder, folder .. "/child", folder .. "/parent")):close()
-        os.execute(("SIGNER_BUILD=%s lua5.4 -e 'dofile(\"spec/helper.lua\")' %s 2>/dev/null"):format(
-            os.getenv("SIGNER_BUILD") or "build/test", script))
+        ]]):format(folder, folder .. "/child", folder .. "/parent"))
         local function read(name)
             local file = io.open(folder .. "/" .. name)
             return file and file:read("a")

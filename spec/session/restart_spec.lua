@@ -74,10 +74,7 @@ describe("restart", function()
                 local reply = group:round2(package)
                 io.open(%q, "w"):write(reply.signature_share_hex):close()
             ]]):format(folder, folder .. "/package", point, folder .. "/share")
-            local path = folder .. "/script.lua"
-            io.open(path, "w"):write(script):close()
-            os.execute(("SIGNER_BUILD=%s lua5.4 -e 'dofile(\"spec/helper.lua\")' %s >/dev/null 2>&1"):format(
-                os.getenv("SIGNER_BUILD") or "build/test", path))
+            signing.run_script(folder, script)
             assert.is_nil(io.open(folder .. "/share"))
             local file = assert(io.open(folder .. "/package"))
             local package = file:read("a")
