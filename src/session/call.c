@@ -140,6 +140,7 @@ static enum signer_error write_record(struct call *call, const struct changes *r
     struct store_position position;
     enum signer_error error = record->error;
     if (error != SIGNER_OK) return fail_plain(why, error);
+    if (record->counted != (type == RECORD_CHANGE)) return fail(why, ERR_INTERNAL, "the record has another type");
     error = changes_check(engine->state, record, why);
     if (error == SIGNER_OK) error = changes_prepare(engine->state, record);
     if (error != SIGNER_OK) return why && why->error == error ? error : fail_plain(why, error);
