@@ -195,6 +195,7 @@ describe("concurrency", function()
         fault.release()
         local answers = finish(running)
         assert.is_true(answers[1][1])
+        assert.equal(2, fault.hits("random"))
         assert.equal(answers[1][2].commitments_hex, group:round1().commitments_hex)
     end)
 
