@@ -68,8 +68,8 @@ end
 --- All names and contents below a directory, for "nothing was changed".
 function disk.picture(path)
     local lines = {}
-    local pipe = assert(io.popen(("cd '%s' && find . -printf '%%p %%m %%y %%s\\n' | sort && find . -type f | sort | xargs -r sha256sum")
-        :format(path)))
+    local list = "cd '%s' && find . -printf '%%p %%m %%y %%s\\n' | sort; find . -type f | sort | xargs -r sha256sum"
+    local pipe = assert(io.popen(list:format(path)))
     for line in pipe:lines() do
         if not line:find("state.lock", 1, true) then lines[#lines + 1] = line end
     end

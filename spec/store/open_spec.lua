@@ -390,7 +390,8 @@ describe("store opening", function()
 
         it("35.4 without its end, with bytes behind it, with another end", function()
             local bytes = disk.read(snapshot)
-            for _, changed in ipairs({ bytes:sub(1, -145), bytes .. ("\0"):rep(8), bytes:sub(1, -2) .. "\1", bytes:sub(1, 4096) }) do
+            local cases = { bytes:sub(1, -145), bytes .. ("\0"):rep(8), bytes:sub(1, -2) .. "\1", bytes:sub(1, 4096) }
+            for _, changed in ipairs(cases) do
                 disk.write(snapshot, changed)
                 assert.equal("state_corrupt", (disk.refusal(directory)))
             end

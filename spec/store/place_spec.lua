@@ -179,6 +179,18 @@ describe("store place", function()
         end)
     end)
 
+    it("D-137 field case 9: without standard descriptors no message gets into a store file", function()
+        made()
+        disk.write(directory .. "/state.store/notes.txt", "x") -- causes a line on stderr
+        local build = os.getenv("SIGNER_BUILD") or "build/test"
+        assert(disk.shell("SIGNER_BUILD='%s' lua5.4 spec/store/child.lua '%s' work read none 1 3 <&- >&- 2>&-", build, directory)
+            ~= nil)
+        assert.is_nil((disk.shell("grep -rq 'tbtc-signer: ' '%s'", directory)))
+        local store = disk.open(directory)
+        assert.equal(4, #disk.texts(store))
+        store:close()
+    end)
+
     describe("links, owners, modes", function()
         local files
 

@@ -211,14 +211,18 @@ static uint64_t number_option(lua_State *L, const char *name, lua_Integer fallba
     return (uint64_t)value;
 }
 
-static void shut(struct test_store *self, bool abandon) {
+/* Answers whether the store left secrets in the vault. */
+static bool shut(struct test_store *self, bool abandon) {
+    struct vault_usage usage = {0};
     if (self->store) store_close(self->store, abandon);
     if (self->state) sink_free(self, self->state);
+    if (self->vault) vault_usage(self->vault, &usage);
     if (self->vault) vault_destroy(self->vault);
     buffer_free(&self->genesis);
     self->store = NULL;
     self->state = NULL;
     self->vault = NULL;
+    return usage.live_slots > 0;
 }
 
 static int lua_open(lua_State *L) {
@@ -251,6 +255,7 @@ static int lua_open(lua_State *L) {
     options.vault = self->vault;
     if (error == SIGNER_OK) error = store_open(&self->store, &state, &options, &why);
     self->state = state;
+    if (error != SIGNER_OK && shut(self, true)) return luaL_error(L, "a refused opening left secrets in the vault");
     binding_check(L, error, &why);
     lua_settop(L, 2);
     return 1;
@@ -557,7 +562,7 @@ static int lua_kill(lua_State *L) {
 }
 
 static int lua_shut(lua_State *L) {
-    shut(check_store(L), lua_toboolean(L, 2));
+    if (shut(check_store(L), lua_toboolean(L, 2))) return luaL_error(L, "the store left secrets in the vault");
     return 0;
 }
 
