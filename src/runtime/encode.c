@@ -65,9 +65,10 @@ static void encode_hex(lua_State *L, int index, const char *name, struct buffer 
 }
 
 static void encode_secret(lua_State *L, int index, const char *name, const struct encode_output *output) {
-    struct secret_handle *secret = binding_check_secret(L, index);
+    struct secret_handle *secret = luaL_testudata(L, index, "signer.secret");
+    if (!secret) refuse(L, name, "no secret");
     size_t len;
-    const void *memory = vault_borrow(secret->engine->vault, secret->handle, SECRET_BYTES, &len);
+    const void *memory = vault_borrow(secret->vault, secret->handle, SECRET_BYTES, &len);
     if (!memory) refuse(L, name, "stale secret");
     buffer_u8(output->out, '"');
     if (!output->secrets) {
