@@ -14,13 +14,21 @@
 #include <string.h>
 
 #include "binding/binding.h"
-#include "frost_tbtc.h"
 
 #define LIBRARY "signer.test_abi.library"
 #define BUFFER "signer.test_abi.buffer"
 
-typedef TbtcSignerResult (*call_function)(const uint8_t *, size_t);
-typedef TbtcSignerResult (*bare_function)(void);
+/* As hosts declare them for themselves: layout and calling convention are the contract (abi 1.1). */
+struct abi_result {
+    int32_t status_code;
+    struct {
+        uint8_t *ptr;
+        size_t len;
+    } buffer;
+};
+
+typedef struct abi_result (*call_function)(const uint8_t *, size_t);
+typedef struct abi_result (*bare_function)(void);
 typedef void (*free_function)(uint8_t *, size_t);
 
 struct kept {
@@ -39,7 +47,7 @@ static void *symbol(lua_State *L, const char *name) {
     return address;
 }
 
-static TbtcSignerResult call(lua_State *L, const char *name, bool bare, const uint8_t *body, size_t len) {
+static struct abi_result call(lua_State *L, const char *name, bool bare, const uint8_t *body, size_t len) {
     void *address = symbol(L, name);
     if (bare) {
         bare_function function;
@@ -58,7 +66,7 @@ static void give_back(lua_State *L, uint8_t *ptr, size_t len) {
     function(ptr, len);
 }
 
-static int push_result(lua_State *L, TbtcSignerResult result) {
+static int push_result(lua_State *L, struct abi_result result) {
     lua_pushinteger(L, result.status_code);
     lua_pushlstring(L, (const char *)result.buffer.ptr, result.buffer.len);
     give_back(L, result.buffer.ptr, result.buffer.len);
@@ -85,7 +93,7 @@ static int library_keep(lua_State *L) {
     const char *body = luaL_optlstring(L, 3, NULL, &len);
     struct kept *kept = lua_newuserdatauv(L, sizeof *kept, 0);
     luaL_setmetatable(L, BUFFER);
-    TbtcSignerResult result = call(L, luaL_checkstring(L, 2), !body, (const uint8_t *)body, len);
+    struct abi_result result = call(L, luaL_checkstring(L, 2), !body, (const uint8_t *)body, len);
     *kept = (struct kept){result.buffer.ptr, result.buffer.len, result.status_code};
     return 1;
 }
