@@ -23,7 +23,9 @@ describe("build_taproot_tx", function()
         for index, vector in ipairs(vectors.load("bip341/built_transactions").cases) do
             local inputs, outputs = {}, {}
             for place, item in ipairs(vector.inputs) do
-                inputs[place] = { txid_hex = item.txid, vout = item.vout, value_sats = item.value_sats, script_pubkey_hex = item.script }
+                inputs[place] = {
+                    txid_hex = item.txid, vout = item.vout, value_sats = item.value_sats, script_pubkey_hex = item.script,
+                }
             end
             for place, item in ipairs(vector.outputs) do
                 outputs[place] = { script_pubkey_hex = item.script, value_sats = item.value_sats }
@@ -169,10 +171,12 @@ describe("build_taproot_tx", function()
         end
         assert.truthy(raw_message("a b", "", "", '""'):find("session_id", 1, true))
         assert.truthy(raw_message("a", "", "", '""'):find("inputs must not be empty", 1, true))
-        local good = ('{"txid_hex":"%s","vout":0,"value_sats":5,"script_pubkey_hex":"%s"}'):format(("00"):rep(32), transactions.p2tr())
+        local good = ('{"txid_hex":"%s","vout":0,"value_sats":5,"script_pubkey_hex":"%s"}')
+            :format(("00"):rep(32), transactions.p2tr())
+        local nine = '{"script_pubkey_hex":"","value_sats":9}'
         assert.truthy(raw_message("a", good, "", '""'):find("outputs must not be empty", 1, true))
-        assert.truthy(raw_message("a", good, '{"script_pubkey_hex":"","value_sats":9}', '""'):find("script_tree_hex", 1, true))
-        assert.truthy(raw_message("a", good, '{"script_pubkey_hex":"","value_sats":9}', "null"):find("outputs hold more", 1, true))
+        assert.truthy(raw_message("a", good, nine, '""'):find("script_tree_hex", 1, true))
+        assert.truthy(raw_message("a", good, nine, "null"):find("outputs hold more", 1, true))
         bad.inputs = { input(1, MAX_MONEY + 1), input(2) }
         bad.outputs = { output(MAX_MONEY + 1) }
         bad.script_tree_hex = nil

@@ -103,7 +103,8 @@ describe("init_signer_config", function()
     it("CFG-6, CFG-2 refuses unknown members and leaves the environment in force", function()
         engine:close()
         engine = engines.new({ ROAST_COORDINATOR_TIMEOUT_MS = "45000" })
-        for _, body in ipairs({ '{"max_sesions":5}', '{"state_encryption_key_hex":"00"}', '{"profile":"development","x":null}' }) do
+        for _, body in ipairs({ '{"max_sesions":5}', '{"state_encryption_key_hex":"00"}',
+            '{"profile":"development","x":null}' }) do
             assert.equal("validation_error", refused(body))
         end
         assert.equal(45000, engine:must("roast_liveness_policy").coordinator_timeout_ms)
@@ -259,7 +260,8 @@ describe("init_signer_config", function()
             local value = knob.type == "flag" and "true" or knob.type == "identifiers" and "[1]"
                 or knob.type == "classes" and '["p2tr"]' or (knob.type == "text" or knob.type == "word" or knob.type == "bytes32")
                 and '"x"' or "1"
-            local code, envelope = engine:call("init_signer_config", ('{"profile":"development","%s":%s}'):format(knob.member, value))
+            local code, envelope = engine:call("init_signer_config",
+                ('{"profile":"development","%s":%s}'):format(knob.member, value))
             local text = code and "" or envelope.message
             assert.is_nil(text:find("JSON request payload is invalid: " .. knob.member, 1, true), text)
             if code then

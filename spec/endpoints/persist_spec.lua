@@ -53,7 +53,8 @@ describe("persist", function()
 
     it("answers members in the order of the ABI", function()
         local _, _, text = engine:call(PERSIST, request(1))
-        assert.truthy(text:find('^{"session_id":"wallet","key_group":"%x+","participant_count":3,"threshold":2,"created_at_unix":%d+}$'))
+        assert.truthy(text:find('^{"session_id":"wallet","key_group":"%x+","participant_count":3,"threshold":2,'
+            .. '"created_at_unix":%d+}$'))
     end)
 
     it("D-122 appends nothing for equal content, before and after a restart", function()
@@ -122,7 +123,9 @@ describe("persist", function()
         end
         assert.truthy(text({ key_package = { identifier = "x", data_hex = keys[1].key_package.data_hex } })
             :find("identifier is no identifier", 1, true))
-        assert.truthy(text({ key_package = { identifier = keys[2].key_package.identifier, data_hex = keys[1].key_package.data_hex } })
+        assert.truthy(text({ key_package = {
+            identifier = keys[2].key_package.identifier, data_hex = keys[1].key_package.data_hex,
+        } })
             :find("does not match its content", 1, true))
         assert.truthy(text({ participant_identifier = 2 }):find("another participant", 1, true))
         assert.truthy(text({ key_package = three[1].key_package }):find("holds threshold 3", 1, true))
@@ -293,8 +296,8 @@ describe("retire", function()
 
     it("D-013 takes 66 lower-case hex characters of a point", function()
         local group = wallet("a", 1)
-        for _, text in ipairs({ "", "x", group:upper(), group:sub(1, -3), group .. "00", "02" .. ("ff"):rep(32), "04" .. group:sub(3),
-            " " .. group }) do
+        for _, text in ipairs({ "", "x", group:upper(), group:sub(1, -3), group .. "00",
+            "02" .. ("ff"):rep(32), "04" .. group:sub(3), " " .. group }) do
             assert.equal("validation_error", (engine:refuse(RETIRE, { key_group = text })))
         end
         assert.is_true(retire(group).retired)

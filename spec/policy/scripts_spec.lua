@@ -184,7 +184,9 @@ describe("policy scripts", function()
 
         it("field case 7: a total limit one satoshi lower names the amount in full", function()
             start(nil, { POLICY_MAX_TOTAL_OUTPUT_VALUE_SATS = "2099999999999999" })
-            local _, envelope = build({ inputs = { transactions.input(1, 2100000000000000) }, outputs = { output(2100000000000000) } })
+            local _, envelope = build({
+                inputs = { transactions.input(1, 2100000000000000) }, outputs = { output(2100000000000000) },
+            })
             assert.equal("total_output_value_exceeds_policy_limit", envelope.reason_code)
             assert.truthy(envelope.message:find("2099999999999999", 1, true))
             assert.is_nil(envelope.message:find("e+", 1, true))
@@ -266,7 +268,8 @@ describe("policy scripts", function()
         end)
 
         it("asks quarantine per identifier of the group", function()
-            start({ quarantine = body("if input.member_identifier == 3 then return refuse('avoided', 'member 3') end return allow()") })
+            start({ quarantine = body(
+                "if input.member_identifier == 3 then return refuse('avoided', 'member 3') end return allow()") })
             local code, envelope = persist()
             assert.equal("quarantine_policy_rejected/operator_policy_refused", code)
             assert.truthy(envelope.message:find("avoided: member_3", 1, true))
@@ -280,7 +283,9 @@ describe("policy scripts", function()
             local folder = start()
             local keys = engine:dkg(3, 2)
             local stored = engine:must(PERSIST, engines.persist_request("wallet", keys, 1, 2))
-            for _, hook in ipairs({ "firewall", "dkg_admission", "quarantine" }) do write(folder, hook, body("return refuse('no')")) end
+            for _, hook in ipairs({ "firewall", "dkg_admission", "quarantine" }) do
+                write(folder, hook, body("return refuse('no')"))
+            end
             assert.is_true(engine:must("retire_distributed_dkg_key_packages", { key_group = stored.key_group }).retired)
         end)
     end)
@@ -361,7 +366,9 @@ describe("policy scripts", function()
             assert(build({ outputs = { output(99000) } }))
             local _, fee = build({ outputs = { output(90000) } }, "fee")
             assert.truthy(fee.message:find("fee_share_too_high: fee_10000", 1, true))
-            local _, unknown = build({ inputs = { transactions.input(1, 2000000) }, outputs = { output(1, nil), output(1990000) } }, "u")
+            local _, unknown = build({
+                inputs = { transactions.input(1, 2000000) }, outputs = { output(1, nil), output(1990000) },
+            }, "u")
             assert.truthy(unknown.message:find("unknown_recipient: output_2", 1, true))
         end)
 

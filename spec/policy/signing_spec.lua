@@ -76,7 +76,7 @@ describe("policy at signing", function()
             local package = group:prepare({ message = message })
             group.platform:set_wall_ms(open_hour + 3600000)
             refused(policy("request_outside_allowed_utc_window"), group:round2(package, { message = message }))
-            assert.is_nil(group:session().sets and group:session().sets[state.CONSUMED] and next(group:session().sets[state.CONSUMED]))
+            assert.is_nil(next((group:session().sets or {})[state.CONSUMED] or {}))
             group.platform:set_wall_ms(open_hour)
             assert(group:round2(package, { message = message }))
         end)
@@ -153,7 +153,8 @@ describe("policy at signing", function()
             local single = vectors.bytes("7e6f1ad0dcc726b7fd45df7373af64daa146e1635baac00b6fa80b031a101a47")
             refused(policy("heartbeat_signing_message_mismatch"), group:open({ intent = intent(), message = single }))
             for _, case in ipairs({
-                { intent(), DIGEST, signing.ROOT }, { intent("zz"), DIGEST }, { intent("ffffffffffffffff00000000000001"), DIGEST },
+                { intent(), DIGEST, signing.ROOT }, { intent("zz"), DIGEST },
+                { intent("ffffffffffffffff00000000000001"), DIGEST },
                 { intent("fffffffffffffffe0000000000000001"), DIGEST }, { intent(), DIGEST:sub(2) },
                 { intent("ffffffffffffffff000000000000000102"), DIGEST }, { intent(""), DIGEST },
             }) do

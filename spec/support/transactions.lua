@@ -6,7 +6,10 @@ function transactions.p2wpkh(byte) return "0014" .. (byte or "33"):rep(20) end
 
 --- One input of `value` satoshis.
 function transactions.input(index, value, script)
-    return { txid_hex = ("%064x"):format(index), vout = 0, value_sats = value or 100000, script_pubkey_hex = script or transactions.p2tr() }
+    return {
+        txid_hex = ("%064x"):format(index), vout = 0, value_sats = value or 100000,
+        script_pubkey_hex = script or transactions.p2tr(),
+    }
 end
 
 function transactions.output(value, script)
