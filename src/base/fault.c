@@ -21,6 +21,15 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
 static uint64_t releases;
 
+/* A child of a process with threads: nobody there would ever give the lock back. */
+static void renew_in_child(void) {
+    pthread_mutex_init(&lock, NULL);
+}
+
+__attribute__((constructor)) static void watch_forks(void) {
+    pthread_atfork(NULL, NULL, renew_in_child);
+}
+
 static const char *const names[FAULT_POINT_COUNT] = {
     [FAULT_OPEN] = "open",
     [FAULT_READ] = "read",
