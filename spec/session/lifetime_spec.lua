@@ -189,6 +189,20 @@ describe("lifetime", function()
             group:assert_replay()
         end)
 
+        it("D-122 a session that goes idle many times waits once", function()
+            for _ = 1, 50 do
+                assert(group:open())
+                assert(group:abort())
+            end
+            assert.equal(1, group:counts().waiting_retirements)
+            advance(9000)
+            assert(group:open())
+            assert(group:abort())
+            assert(group:open({ session = "second" }))
+            assert.equal(1700000009, group:session().retired_at)
+            assert.equal(0, group:counts().waiting_retirements)
+        end)
+
         it("D-070 every idle bound session is retired after a load", function()
             assert(group:open())
             local active = group:counts().active

@@ -71,7 +71,7 @@ static void set_variable(lua_State *L, struct test_engine *object, const char *n
     if (!*link) {
         *link = calloc(1, sizeof **link + strlen(name) + 1);
         if (!*link) luaL_error(L, "out of memory");
-        strcpy((*link)->name, name);
+        memcpy((*link)->name, name, strlen(name) + 1);
     }
     free((*link)->value);
     (*link)->value = value ? strdup(value) : NULL;

@@ -158,6 +158,7 @@ struct session {
     uint32_t pins;                     /* Aggregates in their unlocked phase (AGG-16) */
     bool live;                         /* has live seats: session_set_live */
     uint64_t idle_since_unix;          /* when its last live seat went, in this process; 0 none */
+    bool retirement_waits;             /* its id is on the engine's list of retirements */
 
     /* Inside src/registry/ only. */
     struct field_value *values[FIELD_COUNT];

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
+
 #define METATABLE "signer.parallel"
 
 struct parallel_call {
@@ -91,15 +93,22 @@ static void push_metatable(lua_State *L) {
     lua_setfield(L, -2, "__index");
 }
 
+static char *copy_text(const char *text, size_t len) {
+    char *copy = signer_malloc(len + 1);
+    if (copy) memcpy(copy, text, len + 1);
+    return copy;
+}
+
 static void read_call(lua_State *L, int index, lua_Integer i, struct parallel_call *call) {
     lua_geti(L, index, i);
     lua_geti(L, -1, 1);
     lua_geti(L, -2, 2);
+    size_t endpoint_len;
+    const char *endpoint = luaL_checklstring(L, -2, &endpoint_len);
     const char *body = luaL_checklstring(L, -1, &call->body_len);
-    call->endpoint = strdup(luaL_checkstring(L, -2));
-    call->body = malloc(call->body_len + 1);
+    call->endpoint = copy_text(endpoint, endpoint_len);
+    call->body = copy_text(body, call->body_len);
     if (!call->endpoint || !call->body) luaL_error(L, "out of memory");
-    memcpy(call->body, body, call->body_len);
     lua_pop(L, 3);
 }
 
@@ -110,7 +119,7 @@ int parallel_start(lua_State *L, int index, struct runtime *runtime) {
     parallel->joined = true;
     push_metatable(L);
     lua_setmetatable(L, -2);
-    parallel->calls = calloc(count + 1, sizeof *parallel->calls);
+    parallel->calls = signer_calloc(count + 1, sizeof *parallel->calls);
     if (!parallel->calls) return luaL_error(L, "out of memory");
     parallel->count = count;
     for (size_t i = 0; i < count; i++) {

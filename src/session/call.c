@@ -126,8 +126,12 @@ static void take_retirements(struct call *call, struct changes *record) {
 static void drop_retirements(struct call *call) {
     struct retirements *waiting = &call->engine->retirements;
     size_t taken = call->retirements_taken;
-    for (size_t i = 0; i < taken; i++)
-        free((void *)waiting->ids[i].data);
+    for (size_t i = 0; i < taken; i++) {
+        const struct bytes id = waiting->ids[i];
+        struct session *session = state_session(call->engine->state, (const char *)id.data, id.len);
+        if (session) session->retirement_waits = false;
+        free((void *)id.data);
+    }
     waiting->count -= taken;
     if (taken > 0) memmove(waiting->ids, waiting->ids + taken, waiting->count * sizeof *waiting->ids);
     call->retirements_taken = 0;

@@ -29,7 +29,7 @@ static void session_emptied(void *context, const char *session_id, size_t len) {
     uint64_t now_ms = 0;
     if (platform_wall_ms(engine->platform, &now_ms) != SIGNER_OK) now_ms = 0;
     session_set_live(engine->state, session, false, now_ms / 1000 > 0 ? now_ms / 1000 : 1);
-    if (!session_is_per_message(session)) return;
+    if (!session_is_per_message(session) || session->retirement_waits) return;
     struct retirements *waiting = &engine->retirements;
     if (waiting->count == waiting->capacity) {
         size_t capacity = waiting->capacity ? waiting->capacity * 2 : 16;
@@ -42,6 +42,7 @@ static void session_emptied(void *context, const char *session_id, size_t len) {
     if (!copy) return;
     memcpy(copy, session_id, len);
     waiting->ids[waiting->count++] = (struct bytes){copy, len};
+    session->retirement_waits = true;
 }
 
 enum signer_error engine_create(struct engine **out, const struct platform *platform) {

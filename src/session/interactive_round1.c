@@ -150,6 +150,7 @@ enum signer_error round1_draw(struct call *call, struct interactive_seat *seat, 
     error = frost_nonces_from_random(nonces, key, random[0], random[1]);
     sodium_memzero(os, sizeof os);
     sodium_memzero(random, sizeof random);
+    sodium_stackzero(4096); /* what the hash and the draw left below */
     if (error != SIGNER_OK) return fail(why, ERR_INTERNAL, "the nonce pair could not be drawn");
     memcpy(seat->commitments, ((const struct frost_nonces *)nonces)->commitments.encoded, sizeof seat->commitments);
     return SIGNER_OK;
