@@ -1,0 +1,162 @@
+-- The command as a person uses it: build/tbtc-signer in processes of its own.
+local json = require("tbtc_signer.json")
+
+local COMMAND = "build/tbtc-signer"
+local KEY_GROUP = "02" .. ("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+
+--- Runs the command; LD_PRELOAD of a sanitizer run is not handed on.
+--- @return integer exit status, string stdout, string stderr
+local function run(arguments, environment)
+    local errors = os.tmpname()
+    local settings = ""
+    for name, value in pairs(environment or {}) do settings = settings .. (" %s='%s'"):format(name, value) end
+    local pipe = assert(io.popen(("env -u LD_PRELOAD%s %s %s 2>%s; echo \"exit $?\"")
+        :format(settings, COMMAND, arguments, errors)))
+    local text = pipe:read("a")
+    pipe:close()
+    local file = assert(io.open(errors))
+    local problem = file:read("a")
+    file:close()
+    os.remove(errors)
+    local out, status = text:match("^(.*)exit (%d+)\n$")
+    return math.tointeger(tonumber(status)), out, problem
+end
+
+describe("the command line", function()
+    it("shows help with an example for every command and ends with 0", function()
+        for _, name in ipairs({ "demo", "node", "dkg", "sign", "tx", "verify", "doctor" }) do
+            local status, out = run(name .. " --help")
+            assert.equal(0, status)
+            assert.matches("tbtc%-signer", out)
+            assert.matches("%-%-", out)
+        end
+    end)
+
+    it("ends with 2 and says why for an unknown command, a missing option and no command at all", function()
+        local status, _, problem = run("sing")
+        assert.equal(2, status)
+        assert.matches("sing", problem)
+        assert.equal(2, (run("sign")))
+        assert.equal(2, (run("")))
+    end)
+
+    it("prints its version", function()
+        local status, out = run("--version")
+        assert.equal(0, status)
+        assert.matches("^tbtc%-signer %d+%.%d+%.%d+", out)
+    end)
+end)
+
+describe("doctor", function()
+    it("names what is bad and what to do, in text and in JSON", function()
+        local status, out = run("doctor", { TBTC_SIGNER_STATE_KEY_PROVIDER = "command",
+            TBTC_SIGNER_STATE_KEY_COMMAND = "exit 7" })
+        assert.equal(1, status)
+        assert.matches("BAD +key provider", out)
+        assert.matches("what to do", out)
+        local _, document = run("doctor --json", { TBTC_SIGNER_PROFILE = "development",
+            TBTC_SIGNER_STATE_KEY_PROVIDER = "command", TBTC_SIGNER_STATE_KEY_COMMAND = "echo " .. ("ab"):rep(32) })
+        assert.is_true(json.decode(document).fit)
+    end)
+end)
+
+describe("tx", function()
+    it("builds the sample under policy", function()
+        local status, out = run("tx policies/samples/redemption.json --key-group " .. KEY_GROUP .. " --json")
+        assert.equal(0, status)
+        local reply = json.decode(out)
+        assert.equal(3, #reply.sighashes_hex)
+        assert.equal(64, #reply.txid)
+    end)
+
+    it("ends with 1 and a hint where policy refuses", function()
+        local status, _, problem = run("tx policies/samples/redemption.json --key-group " .. KEY_GROUP,
+            { TBTC_SIGNER_POLICY_MAX_OUTPUT_VALUE_SATS = "1000" })
+        assert.equal(1, status)
+        assert.matches("single_output_value_exceeds_policy_limit", problem)
+        assert.matches("what to do: split the payment", problem)
+    end)
+
+    it("says what is missing: the file, the script of an input", function()
+        local status, _, problem = run("tx nowhere.json")
+        assert.equal(2, status)
+        assert.matches("nowhere.json", problem)
+        status, _, problem = run("tx policies/samples/redemption.json")
+        assert.equal(2, status)
+        assert.matches("give %-%-key%-group", problem)
+    end)
+end)
+
+describe("verify", function()
+    -- BIP-340 test vector 0.
+    local KEY = "f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9"
+    local SIGNATURE = "e907831f80848d1069a5371b402410364bdf1c5f8307b0084c55f1ce2dca821525f66a4a85ea8b71e482a74f382d2ce5"
+        .. "ebeee8fdb2172f477df4900d310536c0"
+    local MESSAGE = ("00"):rep(32)
+
+    it("tells valid from invalid by its exit code", function()
+        assert.equal(0, (run(("verify --key %s --message %s --signature %s"):format(KEY, MESSAGE, SIGNATURE))))
+        local other = MESSAGE:gsub("00$", "01")
+        local status, out = run(("verify --key 02%s --message %s --signature %s"):format(KEY, other, SIGNATURE))
+        assert.equal(1, status)
+        assert.matches("INVALID", out)
+        assert.equal(2, (run("verify --key zz --message 00 --signature 00")))
+    end)
+end)
+
+describe("demo", function()
+    local function leftovers()
+        local pipe = io.popen("ls -d ${TMPDIR:-/tmp}/tbtc-demo-* 2>/dev/null | wc -l")
+        local count = tonumber(pipe:read("a"))
+        pipe:close()
+        return count
+    end
+
+    local function events_of(arguments)
+        local before = leftovers()
+        local status, out, problem = run("demo --json " .. arguments)
+        assert.equal(0, status, problem)
+        assert.equal(before, leftovers())
+        local document = json.decode(out)
+        local text = {}
+        for index, entry in ipairs(document.timeline) do text[index] = entry.event end
+        return document, table.concat(text, "\n")
+    end
+
+    it("signs every input although a member dies, and the dead one's attempt stays spent", function()
+        local document, events = events_of("")
+        assert.equal(3, #document.signatures_hex)
+        assert.matches("member 2: share computed, record durable, share not sent: SIGKILL", events)
+        assert.matches("attempt 1 failed in round 2: member 2 is gone", events)
+        assert.matches("attempt 2: members 1, 3, 4", events)
+        assert.matches("member 2, asked for the spent attempt again: consumed_nonce_replay", events)
+        local status, out = run(("verify --key %s --tx %s --redemption policies/samples/redemption.json"):format(
+            document.key_group, document.signed_tx_hex))
+        assert.equal(0, status, out)
+        local _, broken = run(("verify --key %s --tx %s --redemption policies/samples/redemption.json"):format(
+            "02" .. KEY_GROUP:sub(3), document.signed_tx_hex))
+        assert.matches("INVALID", broken)
+    end)
+
+    it("waits for the dead member where all must sign", function()
+        local _, events = events_of("--signers 3 --threshold 3")
+        assert.matches("member 2 is back\n.*attempt 2: members 1%-3", events)
+    end)
+
+    it("refuses sizes that make no group", function()
+        for _, arguments in ipairs({ "--signers 1", "--signers 101", "--signers 3 --threshold 4", "--threshold 1" }) do
+            local status, _, problem = run("demo " .. arguments)
+            assert.equal(2, status)
+            assert.matches("must be in", problem)
+        end
+    end)
+
+    it("leaves no process and no file behind when it is interrupted", function()
+        local before = leftovers()
+        os.execute("env -u LD_PRELOAD timeout -s INT 0.4 " .. COMMAND .. " demo --signers 8 --threshold 5 >/dev/null 2>&1")
+        assert.equal(before, leftovers())
+        local pipe = io.popen("pgrep -fc '[t]btc-signer node run --dir .*/tbtc-demo-'")
+        assert.equal("0", pipe:read("l"))
+        pipe:close()
+    end)
+end)

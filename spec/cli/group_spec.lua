@@ -1,0 +1,145 @@
+-- Nodes, key generation and signing as an operator types them.
+local json = require("tbtc_signer.json")
+
+local COMMAND = "env -u LD_PRELOAD build/tbtc-signer"
+
+local function shell(line)
+    local errors = os.tmpname()
+    local pipe = assert(io.popen(line .. " 2>" .. errors .. "; echo \"exit $?\""))
+    local text = pipe:read("a")
+    pipe:close()
+    local file = assert(io.open(errors))
+    local problem = file:read("a")
+    file:close()
+    os.remove(errors)
+    local out, status = text:match("^(.*)exit (%d+)\n$")
+    return math.tointeger(tonumber(status)), out, problem
+end
+
+describe("a group of three nodes", function()
+    local folder, key_group, pids = nil, nil, {}
+
+    local function settings(member)
+        return ("TBTC_SIGNER_PROFILE=development TBTC_SIGNER_STATE_KEY_PROVIDER=env "
+            .. "TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX=%s"):format(("%02x"):format(member):rep(32))
+    end
+
+    local function start(member)
+        local dir = folder .. "/node-" .. member
+        local _, out = shell(("%s %s node run --dir %s --member %d --roster %s/roster.json >>%s/log 2>&1 & echo $!"):format(
+            settings(member), COMMAND, dir, member, folder, dir))
+        pids[member] = out:match("%d+")
+        for _ = 1, 200 do
+            if shell("test -S " .. dir .. "/socket") == 0 then return end
+            os.execute("sleep 0.02")
+        end
+        error("node " .. member .. " did not start")
+    end
+
+    local function stop(member, signal)
+        os.execute(("kill -%s %s; while kill -0 %s 2>/dev/null; do sleep 0.01; done; rm -f %s/node-%d/socket"):format(
+            signal or "TERM", pids[member], pids[member], folder, member))
+        pids[member] = nil
+    end
+
+    lazy_setup(function()
+        local _, out = shell("mktemp -d")
+        folder = out:match("%S+")
+        local members = {}
+        for member = 1, 3 do
+            local status, entry = shell(("%s %s node keys --json --quiet --dir %s/node-%d --member %d"):format(
+                settings(member), COMMAND, folder, member, member))
+            assert.equal(0, status)
+            members[member] = json.decode(entry)
+            members[member].socket = "node-" .. member .. "/socket"
+        end
+        local file = assert(io.open(folder .. "/roster.json", "w"))
+        file:write(json.encode({ schema = "tbtc-signer-roster/v1", members = members }))
+        file:close()
+        for member = 1, 3 do start(member) end
+    end)
+
+    lazy_teardown(function()
+        for member in pairs(pids) do stop(member) end
+        os.execute("rm -rf " .. folder)
+    end)
+
+    local function command(line, ...)
+        return shell(COMMAND .. " " .. line:format(...) .. " --roster " .. folder .. "/roster.json")
+    end
+
+    local function heartbeat(session, number, extra)
+        return command("sign --json --quiet --key-group %s --threshold 2 --session %s --heartbeat ffffffffffffffff%016x %s",
+            key_group, session, number, extra or "")
+    end
+
+    it("keeps node keys in a 0600 file and finds them again", function()
+        local _, mode = shell("stat -c %a " .. folder .. "/node-1/node-keys")
+        assert.equal("600\n", mode)
+        local keys = ("%s %s node keys --json --quiet --dir %s/node-1 --member 1"):format(settings(1), COMMAND, folder)
+        local _, first = shell(keys)
+        local _, second = shell(keys)
+        assert.equal(first, second)
+    end)
+
+    it("makes a key and signs a heartbeat with two members", function()
+        local status, out, problem = command("dkg --json --quiet --threshold 2 --session wallet-1")
+        assert.equal(0, status, problem)
+        key_group = json.decode(out).key_group
+        assert.matches("^02%x+$", key_group)
+        status, out, problem = heartbeat("heartbeat-1", 1)
+        assert.equal(0, status, problem)
+        local reply = json.decode(out)
+        assert.equal(0, (shell(("%s verify --key %s --message %s --signature %s"):format(COMMAND, key_group,
+            reply.message_hex, reply.signature_hex))))
+    end)
+
+    it("takes the next attempt number where the first is spent", function()
+        local status, out = heartbeat("heartbeat-1", 1)
+        assert.equal(0, status)
+        assert.is_true(json.decode(out).attempt_number > 1)
+    end)
+
+    it("refuses a second run under a used run id, and a wrong threshold", function()
+        assert.equal(0, (command("dkg --quiet --threshold 2 --session wallet-2 --run-id twice")))
+        local status, _, problem = command("dkg --quiet --threshold 2 --session wallet-3 --run-id twice")
+        assert.equal(2, status)
+        assert.matches("used before", problem)
+        status, _, problem = command("dkg --quiet --threshold 4 --session wallet-4")
+        assert.equal(2, status)
+        assert.matches("2..3", problem)
+    end)
+
+    it("says that an unknown wallet has no key yet", function()
+        local status, _, problem = command("sign --quiet --key-group %s --threshold 2 --session s2 --message %s",
+            "02" .. ("ab"):rep(32), ("00"):rep(32))
+        assert.equal(2, status)
+        assert.matches("dkg_not_ready", problem)
+        assert.matches("run the key generation first", problem)
+    end)
+
+    it("signs with a member down, and says what to do with too few", function()
+        stop(2, "KILL")
+        assert.equal(0, (heartbeat("heartbeat-2", 2)))
+        stop(3)
+        local status, _, problem = command("sign --key-group %s --threshold 2 --session heartbeat-3 --heartbeat "
+            .. "ffffffffffffffff%016x", key_group, 3)
+        assert.equal(2, status)
+        assert.matches("2 members must sign and 1 can be asked; not reachable: members 2, 3", problem)
+        assert.matches("what to do: start more of the listed nodes", problem)
+        start(2)
+        assert.equal(0, (heartbeat("heartbeat-3", 3)))
+        start(3)
+    end)
+
+    it("refuses a node whose roster entry has other keys, and a folder that others may read", function()
+        local status, _, problem = shell(("%s %s node run --dir %s/node-1 --member 2 --roster %s/roster.json"):format(
+            settings(1), COMMAND, folder, folder))
+        assert.equal(2, status)
+        assert.matches("other keys for member 2", problem)
+        os.execute("mkdir -m 755 " .. folder .. "/open")
+        status, _, problem = shell(("%s node keys --dir %s/open --member 4"):format(COMMAND, folder))
+        assert.equal(2, status)
+        assert.matches("must have mode 0700", problem)
+    end)
+end)
