@@ -74,7 +74,7 @@ describe("store opening", function()
         local function put(offset, bytes, right)
             local head = page()
             head = head:sub(1, offset) .. bytes .. head:sub(offset + #bytes + 1)
-            if right then head = signer.test_store.header({ key = disk.key, page = head }) end
+            if right then head = signer.test_forge.header({ key = disk.key, page = head }) end
             disk.patch(log, 0, head)
         end
         --- Only the checksum is made right: what comes after it in 35.3 is seen.
@@ -163,7 +163,7 @@ describe("store opening", function()
         local function seal(fields)
             fields.key, fields.header = disk.key, disk.read(log):sub(1, 4096)
             fields.random = fields.random or ("\x77"):rep(16)
-            return signer.test_store.frame(fields)
+            return signer.test_forge.frame(fields)
         end
         --- Chain value before the frame at an offset, from the frame itself.
         local function previous(offset) return (frame_at(offset):sub(49, 80)) end
@@ -312,7 +312,7 @@ describe("store opening", function()
         it("35.14 a record of another file or at another seq is no record here", function()
             local head = disk.read(log):sub(1, 4096)
             head = head:sub(1, 72) .. string.pack(">I8", 7) .. head:sub(81)
-            local foreign = signer.test_store.frame({ key = disk.key, header = head, seq = 4, durable = 3,
+            local foreign = signer.test_forge.frame({ key = disk.key, header = head, seq = 4, durable = 3,
                 body = disk.body("foreign"), previous = chain_of(12288), random = ("\x77"):rep(16) })
             disk.patch(log, 16384, foreign)
             opens({ "first", "two" }):close()

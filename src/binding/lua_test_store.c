@@ -1,17 +1,20 @@
 /* The sealed store for specs, with a state of its own that keeps ops as they are (test build).
  *
- *   store = test_store.open{ path =, key = 32 bytes (else the provider `env`), platform = (or a test_disk), genesis =
- * {{op, payload}, …}, writer =, reset_corrupt =, backups =, audit_bytes = } store:append(type, body [, reserved]) ->
- * ticket, seq, chain also applies the body to the state store:wait(ticket)  store:make_ready([reserved])
- * store:is_ready([reserved [, len]]) store:durable_ticket()  store:is_uncertain(ticket)  store:info() store:state() ->
- * { generation, open_number, purge_seq, ops = {op || payload, …}, moved = {"old>new", …} } store:run_threads(threads,
- * records, body bytes) -> durable, failed      each appends and waits store:fork_idle() -> pid     a child that closed
- * the descriptors and sleeps; test_store.kill(pid) store:close([abandon]) test_store.frame{ key =, header = first page
- * of the file, kind = 1, seq =, durable =, type =, previous =, random =, body = } -> frame without padding, chain seals
- * any frame test_store.header{ key =, page = }    a page with checksum, key check and tag made right again
+ *   store = test_store.open{ path =, key =, platform =, genesis = {{op, payload}, ...}, writer =,
+ *                            reset_corrupt =, backups =, audit_bytes = }
+ *       key: 32 bytes, else the provider `env`; platform: a machine of test_platform or a test_disk
+ *   store:append(type, body [, reserved]) -> ticket, seq, chain    also applies the body to the state
+ *   store:wait(ticket)  store:make_ready([reserved])  store:is_ready([reserved [, len]])
+ *   store:durable_ticket()  store:is_uncertain(ticket)  store:info()
+ *   store:state() -> { generation, open_number, purge_seq, ops = {op || payload, ...},
+ *                      moved = {"old>new", ...} }
+ *   store:audit(number) -> { op || payload, ... }    an audit file of this store
+ *   store:run_threads(threads, records, bytes) -> durable, failed    each appends and waits
+ *   store:fork_idle() -> pid    a child that closed the descriptors and sleeps; test_store.kill(pid)
+ *   store:close([abandon])
  *
- * The state: CHANGE and NOTE bodies are lists of ops; 21 sets purge_seq, 22 is dropped, 238 is unknown,
- * 239 breaks a rule, 240 breaks the check of the whole; everything else is kept. */
+ * The state: CHANGE and NOTE bodies are lists of ops; 21 sets purge_seq, 22 is dropped, 238 is
+ * unknown, 239 breaks a rule, 240 breaks the check of the whole; everything else is kept. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -24,7 +27,6 @@
 #include "binding/binding.h"
 #include "binding/test_disk.h"
 #include "binding/test_platform.h"
-#include "store/frame.h"
 #include "store/internal.h"
 #include "store/names.h"
 #include "store/parts.h"
@@ -497,61 +499,6 @@ static int lua_fork_idle(lua_State *L) {
     return 1;
 }
 
-/* -- forging, to show what a reader refuses -------------------------------------------------------------- */
-
-static const uint8_t *bytes_option(lua_State *L, const char *name, size_t least) {
-    size_t len;
-    lua_getfield(L, 1, name);
-    const char *bytes = luaL_checklstring(L, -1, &len); /* stays on the stack */
-    luaL_argcheck(L, len >= least, 1, name);
-    return (const uint8_t *)bytes;
-}
-
-static int lua_frame(lua_State *L) {
-    struct frame_head head = {0};
-    struct file_key key;
-    struct vault *vault = NULL;
-    struct buffer frame;
-    uint8_t chain[STORE_CHAIN_BYTES];
-    luaL_checktype(L, 1, LUA_TTABLE);
-    const uint8_t *master = bytes_option(L, "key", STORE_KEY_BYTES);
-    const uint8_t *header = bytes_option(L, "header", HEADER_BYTES);
-    const uint8_t *body = bytes_option(L, "body", 0);
-    enum store_kind kind = (enum store_kind)number_option(L, "kind", KIND_LOG);
-    head.body_len = (uint32_t)lua_rawlen(L, -1);
-    head.seq = number_option(L, "seq", 0);
-    head.durable = number_option(L, "durable", 0);
-    head.type = (uint8_t)number_option(L, "type", RECORD_CHANGE);
-    memcpy(head.previous, bytes_option(L, "previous", STORE_CHAIN_BYTES), STORE_CHAIN_BYTES);
-    memcpy(head.random, bytes_option(L, "random", FRAME_RANDOM_BYTES), FRAME_RANDOM_BYTES);
-    enum signer_error error = vault_create(&vault, false);
-    if (error == SIGNER_OK) error = file_key_derive(&key, vault, master, header, kind);
-    binding_check(L, error, NULL);
-    const struct frame_place place = {header + HEADER_STORE_ID, kind, load_be64(header + HEADER_NUMBER), key.bytes};
-    buffer_init(&frame);
-    buffer_zeros(&frame, frame_bytes(head.body_len));
-    frame_seal(frame.data, &place, &head, body);
-    chain_frame(chain, frame.data, frame.len);
-    lua_pushlstring(L, (const char *)frame.data, frame.len);
-    lua_pushlstring(L, (const char *)chain, sizeof chain);
-    buffer_free(&frame);
-    vault_destroy(vault);
-    return 2;
-}
-
-static int lua_header(lua_State *L) {
-    uint8_t page[STORE_PAGE];
-    luaL_checktype(L, 1, LUA_TTABLE);
-    memcpy(page, bytes_option(L, "page", STORE_PAGE), STORE_PAGE);
-    const uint8_t *master = bytes_option(L, "key", STORE_KEY_BYTES);
-    enum store_kind kind = (enum store_kind)number_option(L, "kind", KIND_LOG);
-    keys_check(page + HEADER_KEY_CHECK, master, page + HEADER_STORE_ID);
-    short_checksum(page + HEADER_CHECKSUM, "tbtc-signer-store-header/v1", page, HEADER_CHECKSUM);
-    keys_header_tag(page + HEADER_TAG, master, page, kind);
-    lua_pushlstring(L, (const char *)page, sizeof page);
-    return 1;
-}
-
 static int lua_kill(lua_State *L) {
     pid_t child = (pid_t)luaL_checkinteger(L, 1);
     if (child > 0) {
@@ -589,8 +536,7 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
-static const luaL_Reg functions[] = {
-    {"open", lua_open}, {"kill", lua_kill}, {"frame", lua_frame}, {"header", lua_header}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"open", lua_open}, {"kill", lua_kill}, {NULL, NULL}};
 
 int luaopen_binding_test_store(lua_State *L) {
     if (luaL_newmetatable(L, METATABLE)) {
