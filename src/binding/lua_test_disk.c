@@ -11,6 +11,7 @@
  * again succeeds and changes nothing. One thread. Paths: "/name" and what lies below. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -82,6 +83,10 @@ static int failed(int code) {
 
 /* -- names ------------------------------------------------------------------------------------------- */
 
+static void copy_name(char out[NAME_BYTES], const char *name) {
+    snprintf(out, NAME_BYTES, "%s", name);
+}
+
 static struct entry **find(struct entry **list, const char *name) {
     while (*list && strcmp((*list)->name, name) != 0)
         list = &(*list)->next;
@@ -92,7 +97,7 @@ static void set_name(struct entry **list, const char *name, struct node *node) {
     struct entry **at = find(list, name);
     if (!*at) {
         *at = calloc(1, sizeof **at);
-        strcpy((*at)->name, name);
+        copy_name((*at)->name, name);
     }
     (*at)->node = node;
 }
@@ -115,8 +120,8 @@ static void change_names(struct node *directory, const char *gone, const char *t
     while (*tail)
         tail = &(*tail)->next;
     struct change *change = *tail = calloc(1, sizeof *change);
-    strcpy(change->gone, gone);
-    strcpy(change->there, there);
+    copy_name(change->gone, gone);
+    copy_name(change->there, there);
     change->node = node;
     apply_change(&directory->entries, change);
 }
@@ -315,7 +320,7 @@ static int disk_flock(void *context, int descriptor, int operation) {
 static int disk_real_path(void *context, const char *path, char *out, size_t size) {
     (void)context;
     if (strlen(path) >= size) return failed(ENAMETOOLONG);
-    strcpy(out, path);
+    memcpy(out, path, strlen(path) + 1);
     return 0;
 }
 
@@ -326,7 +331,7 @@ static int disk_list(void *context, int directory, int (*each)(void *argument, c
     for (struct entry *entry = node->entries; entry;) {
         char name[NAME_BYTES];
         struct entry *next = entry->next;
-        strcpy(name, entry->name);
+        copy_name(name, entry->name);
         int result = each(argument, name);
         if (result != 0) return result;
         entry = next;

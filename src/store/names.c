@@ -141,7 +141,7 @@ static int collect_text(void *argument, const char *name) {
         list->items = grown;
         list->capacity = capacity;
     }
-    strcpy(list->items[list->count++], name);
+    memcpy(list->items[list->count++], name, strlen(name) + 1);
     return 0;
 }
 

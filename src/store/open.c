@@ -219,9 +219,10 @@ static enum signer_error prepare(struct store *store, const struct store_options
     core->vault = options->vault;
     core->sink = options->sink;
     core->audit_bytes_max = options->audit_bytes_max;
-    core->writer = signer_malloc(strlen(options->writer) + 1);
+    const size_t writer_bytes = strlen(options->writer) + 1;
+    core->writer = signer_malloc(writer_bytes);
     if (!core->writer) return fail_plain(why, ERR_OUT_OF_MEMORY);
-    strcpy(core->writer, options->writer);
+    memcpy(core->writer, options->writer, writer_bytes);
     enum signer_error error = place_open(&core->place, options->platform, options->state_path, why);
     return error == SIGNER_OK ? lock_take(&store->lock, &core->place, why) : error;
 }

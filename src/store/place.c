@@ -54,14 +54,10 @@ static enum signer_error split_path(const char *path, char *parent, const char *
     if (len == 0 || len >= PATH_MAX || name_len == 0 || name_len > STATE_NAME_MAX || strcmp(*name, ".") == 0 ||
         strcmp(*name, "..") == 0)
         return fail(why, ERR_CONFIGURATION, "state_path does not name a file");
-    if (!slash)
-        strcpy(parent, ".");
-    else if (slash == path)
-        strcpy(parent, "/");
-    else {
-        memcpy(parent, path, (size_t)(slash - path));
-        parent[slash - path] = '\0';
-    }
+    const char *from = !slash ? "." : slash == path ? "/" : path;
+    const size_t parent_len = from == path ? (size_t)(slash - path) : 1;
+    memcpy(parent, from, parent_len);
+    parent[parent_len] = '\0';
     return SIGNER_OK;
 }
 
@@ -122,7 +118,7 @@ enum signer_error place_open(struct place *place, const struct platform *platfor
     if (!place->path) return fail_plain(why, ERR_OUT_OF_MEMORY);
     memcpy(place->path, canonical, parent_len);
     place->path[parent_len] = '/';
-    strcpy(place->path + parent_len + 1, name);
+    memcpy(place->path + parent_len + 1, name, strlen(name) + 1);
     place->name = place->path + parent_len + 1;
     return SIGNER_OK;
 }

@@ -40,7 +40,7 @@ static enum signer_error build_snapshot(const struct file_header *log, uint64_t 
 static struct path_log *note_snapshot(struct store *store, uint64_t number, uint64_t size, size_t *count,
                                       uint64_t *purge_seq) {
     pthread_mutex_lock(&store->mutex);
-    struct path_log *copy = malloc(store->path_count * sizeof *copy);
+    struct path_log *copy = signer_malloc(store->path_count * sizeof *copy);
     for (size_t i = 0; i < store->path_count; i++)
         if (store->path[i].header.number == number) store->path[i].snapshot = true;
     store->snapshot_size = size;
