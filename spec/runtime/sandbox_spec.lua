@@ -335,6 +335,12 @@ describe("sandbox", function()
             assert.is_true(os.clock() - started < 60)
         end)
 
+        it("collections under memory pressure are charged", function()
+            local started = os.clock()
+            fails("local t = {} for i = 1, 224000 do t[i] = {} end while true do local _ = {} end", "limit")
+            assert.is_true(os.clock() - started < 6)
+        end)
+
         it("deep source nesting is an error, not a crash", function()
             for _, text in ipairs({ ("("):rep(100000), ("{"):rep(100000), "return " .. ("-"):rep(1):rep(100000) .. "1",
                 ("function() "):rep(1000), "x = " .. ("a."):rep(60000) .. "b", ("do "):rep(50000), "return " .. ("not "):rep(50000) .. "1",
