@@ -315,14 +315,14 @@ function signing:assert_replay()
     assert(replayed == memory, "the replayed state differs from the state in memory")
 end
 
---- Runs Lua text in a process of its own, with the same build.
-function signing.run_script(folder, text)
+--- Runs Lua text in a process of its own, with the same build; `before` stands in front of the command.
+function signing.run_script(folder, text, before)
     local path = folder .. "/script.lua"
     local file = assert(io.open(path, "w"))
     file:write(text)
     file:close()
-    return os.execute(("LUA_PATH='./lua/?.lua;./lua/?/init.lua;./?.lua;;' LUA_CPATH='./%s/?.so;;' lua5.4 %s >/dev/null 2>&1")
-        :format(os.getenv("SIGNER_BUILD") or "build/test", path))
+    return os.execute(("LUA_PATH='./lua/?.lua;./lua/?/init.lua;./?.lua;;' LUA_CPATH='./%s/?.so;;' %s lua5.4 %s >/dev/null 2>&1")
+        :format(os.getenv("SIGNER_BUILD") or "build/test", before or "", path))
 end
 
 --- Asserts that a call was refused with this code (and reason code, and a text in its message).
