@@ -133,6 +133,26 @@ describe("persist", function()
         assert.truthy(text({ key_package = keys[1].key_package, threshold = 3 }):find("holds threshold 2", 1, true))
     end)
 
+    it("frost 6.4 refuses a signing share that does not belong to its verifying share", function()
+        local encoded = signer.test_policy.reveal(keys[1].key_package.data_hex)
+        -- header 5, identifier 32, then the signing share
+        local other = signer.test_policy.reveal(keys[2].key_package.data_hex):sub(38, 69)
+        local forged = signer.test_policy.secret(engine.raw, encoded:sub(1, 37) .. other .. encoded:sub(70))
+        local code, message = refused({ key_package = { identifier = keys[1].key_package.identifier, data_hex = forged } })
+        assert.equal("validation_error", code)
+        assert.truthy(message:find("does not belong to the verifying share", 1, true), message)
+    end)
+
+    it("refuses a key package that does not decode", function()
+        local encoded = signer.test_policy.reveal(keys[1].key_package.data_hex)
+        for _, text in ipairs({ "", encoded:sub(1, -2), encoded .. "\0", ("\255"):rep(#encoded) }) do
+            local forged = signer.test_policy.secret(engine.raw, text)
+            local code, message = refused({ key_package = { identifier = keys[1].key_package.identifier, data_hex = forged } })
+            assert.equal("validation_error", code)
+            assert.truthy(message:find("key_package: ", 1, true), message)
+        end
+    end)
+
     it("D-140 refuses verifying shares that do not belong together", function()
         local public = request().public_key_package
         local one, two = keys[2].key_package.identifier, keys[3].key_package.identifier
