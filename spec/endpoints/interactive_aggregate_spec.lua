@@ -108,6 +108,8 @@ describe("interactive_aggregate", function()
             assert.is_true(here:verifies(signature))
             assert.equal(0, #here:live())
             assert.equal(1, #here:session().sets[state.AUTHORIZED])
+            assert.equal(1, here:session().highest) -- D-123
+            assert.equal(1700000000, here:session().retired_at)
             here:assert_replay()
         end
     end)

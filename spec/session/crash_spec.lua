@@ -1,5 +1,6 @@
 -- kill -9 at random moments of a signing loop: after each restart no attempt gives a second share, and
 -- keys, markers and the right to open an unspent attempt are still there (interactive-session 17, 19).
+local luv = require("luv")
 local signing = require("spec.support.signing")
 local refused = signing.assert_refused
 
@@ -22,6 +23,17 @@ local LOOP = [[
         end
     end
 ]]
+
+--- The wallet after the kill; the dead process may hold the lock for another moment.
+local function reopen(folder, key_group)
+    local after = signing.reopen({ folder = folder, key_group = key_group })
+    for _ = 1, 500 do
+        local _, err = after:round1({ session = "none" })
+        if err.reason_code ~= "state_locked" then return after end
+        luv.sleep(10)
+    end
+    error("the store stays locked")
+end
 
 describe("kill -9", function()
     after_each(signing.finish_all)
@@ -50,7 +62,7 @@ describe("kill -9", function()
             for _ in pairs(given) do total = total + 1 end
             if total == known then base = base * 1.5 end -- a slow machine or build
             known = total
-            local after = signing.reopen({ folder = folder, key_group = group.key_group })
+            local after = reopen(folder, group.key_group)
             for member = 1, 2 do -- the attempt that was cut
                 local options = { session = "s" .. last // ATTEMPTS_A_SESSION, number = last % ATTEMPTS_A_SESSION + 1,
                     member = member }
@@ -61,7 +73,7 @@ describe("kill -9", function()
             after.engine:close(true)
             after.engine = nil
         end
-        local after = signing.reopen({ folder = folder, key_group = group.key_group })
+        local after = reopen(folder, group.key_group)
         local checked = 0
         for _, one in pairs(given) do
             refused("consumed_nonce_replay", after:open({ session = "s" .. one.n // ATTEMPTS_A_SESSION,
