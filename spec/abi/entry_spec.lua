@@ -70,6 +70,19 @@ describe("entry point", function()
         end)
     end
 
+    it("refuses a request cut short at each byte", function()
+        local body = '{"session_id":"s","member_identifier":1,"message_hex":"00","key_group":"02","threshold":2,"attempt_context":' ..
+            '{"attempt_number":1,"coordinator_identifier":1,"included_participants":[1,2],"included_participants_fingerprint":"00",' ..
+            '"attempt_id":"00"},"signing_intent":{"type":"heartbeat","message_hex":"ff"},"unknown":[true,null,-1.5e3,"\\ud83d\\ude00"]}'
+        for length = 0, #body - 1 do
+            local status, text = abi:call("frost_tbtc_interactive_session_open", body:sub(1, length))
+            refuses(status, text, "JSON request payload is invalid")
+        end
+        local status, text = abi:call("frost_tbtc_interactive_session_open", body)
+        assert.are.equal(1, status)
+        assert.is_nil(text:find("JSON request payload is invalid", 1, true))
+    end)
+
     it("takes a request of exactly 16 MiB, and scans it in time", function()
         local body = '{"x":"' .. ("a"):rep(MAX - 8) .. '"}'
         assert.are.equal(MAX, #body)
