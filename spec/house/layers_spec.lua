@@ -125,7 +125,7 @@ describe("scripts/layout", function()
 
     it("finds allocations, clocks and string calls that pass by their door", function()
         for _, line in ipairs({ "void *p = malloc(1);", "x = strdup(y);", "clock_gettime(CLOCK_REALTIME, &t);",
-            "t = time(NULL);", "strcpy(a, b);", "return rand();" }) do
+            "t = time(NULL);", "strcat(a, b);", "return rand();" }) do
             plant("src/store/a.c", "    " .. line .. "\n")
             finds("^src/store/a%.c:1")
         end

@@ -225,8 +225,8 @@ static int environment(lua_State *L) {
     object->values = signer_calloc(count + 1, sizeof *object->values);
     if (!object->names || !object->values) return binding_raise_error(L, ERR_OUT_OF_MEMORY, NULL);
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
-        object->names[object->count] = strdup(lua_tostring(L, -2));
-        object->values[object->count] = strdup(lua_tostring(L, -1));
+        object->names[object->count] = signer_strdup(lua_tostring(L, -2));
+        object->values[object->count] = signer_strdup(lua_tostring(L, -1));
         object->count++;
         if (!object->names[object->count - 1] || !object->values[object->count - 1])
             return binding_raise_error(L, ERR_OUT_OF_MEMORY, NULL);

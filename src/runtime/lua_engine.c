@@ -82,8 +82,8 @@ static void copy_environment(lua_State *L, struct engine_object *object) {
         if (!variable) binding_raise_error(L, ERR_OUT_OF_MEMORY, NULL);
         variable->next = object->environment;
         object->environment = variable;
-        variable->name = strdup(lua_tostring(L, -2));
-        variable->text = strdup(lua_tostring(L, -1));
+        variable->name = signer_strdup(lua_tostring(L, -2));
+        variable->text = signer_strdup(lua_tostring(L, -1));
         if (!variable->name || !variable->text) binding_raise_error(L, ERR_OUT_OF_MEMORY, NULL);
     }
 }
