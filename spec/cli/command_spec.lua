@@ -105,18 +105,29 @@ describe("verify", function()
 end)
 
 describe("demo", function()
-    local function leftovers()
-        local pipe = io.popen("ls -d ${TMPDIR:-/tmp}/tbtc-demo-* 2>/dev/null | wc -l")
-        local count = tonumber(pipe:read("a"))
+    local folder -- where demos put their files, so that nobody else's count here
+
+    lazy_setup(function()
+        folder = os.tmpname()
+        os.remove(folder)
+        os.execute("mkdir -m 700 " .. folder)
+    end)
+
+    lazy_teardown(function() os.execute("rm -rf " .. folder) end)
+
+    local function count(line)
+        local pipe = assert(io.popen("env -u LD_PRELOAD " .. line:format(folder)))
+        local number = math.tointeger(tonumber(pipe:read("a")))
         pipe:close()
-        return count
+        return number
     end
 
+    local function leftovers() return count("ls %s | wc -l") end
+
     local function events_of(arguments)
-        local before = leftovers()
-        local status, out, problem = run("demo --json " .. arguments)
+        local status, out, problem = run("demo --json " .. arguments, { TMPDIR = folder })
         assert.equal(0, status, problem)
-        assert.equal(before, leftovers())
+        assert.equal(0, leftovers())
         local document = json.decode(out)
         local text = {}
         for index, entry in ipairs(document.timeline) do text[index] = entry.event end
@@ -152,11 +163,11 @@ describe("demo", function()
     end)
 
     it("leaves no process and no file behind when it is interrupted", function()
-        local before = leftovers()
-        os.execute("env -u LD_PRELOAD timeout -s INT 0.4 " .. COMMAND .. " demo --signers 8 --threshold 5 >/dev/null 2>&1")
-        assert.equal(before, leftovers())
-        local pipe = io.popen("pgrep -fc '[t]btc-signer node run --dir .*/tbtc-demo-'")
-        assert.equal("0", pipe:read("l"))
-        pipe:close()
+        for _, seconds in ipairs({ 0.05, 0.15, 0.3, 0.6 }) do
+            os.execute(("env -u LD_PRELOAD TMPDIR=%s timeout -s INT %f %s demo --signers 8 --threshold 5 >/dev/null 2>&1")
+                :format(folder, seconds, COMMAND))
+            assert.equal(0, leftovers())
+            assert.equal(0, count("pgrep -fc '[t]btc-signer node run --dir %s/'"))
+        end
     end)
 end)

@@ -58,8 +58,9 @@ function Stage:note(format, ...)
     output.line("%s  %s", output.paint("faint", ("%8.3fs"):format(seconds)), text)
 end
 
-function Stage:clean_up()
-    processes.stop_all()
+--- @param stop function how the children end
+function Stage:clean_up(stop)
+    stop()
     if not self.keep then processes.remove_tree(self.folder) end
 end
 
@@ -336,10 +337,10 @@ function demo.run(options)
     demo.program = uv.fs_realpath(arg[0])
     demo.lua = uv.exepath()
     local stage = new_stage(options)
-    processes.on_interrupt(function() stage:clean_up() end)
+    processes.on_interrupt(function() stage:clean_up(processes.kill_all) end)
     local ok, result = tasks.run(function() return perform(stage, description) end)
     stage.nodes = stage.nodes and stage.nodes:close()
-    stage:clean_up()
+    stage:clean_up(processes.stop_all)
     if not ok then
         if type(result) ~= "table" then result = { code = "internal_error", message = tostring(result) } end
         return group.fail(result)

@@ -44,6 +44,11 @@ function processes.stop_all()
     end
 end
 
+--- Ends all children at once. Safe inside a callback of the event loop, where the loop must not be run.
+function processes.kill_all()
+    for child in pairs(processes.running) do child.kill("sigkill") end
+end
+
 --- Calls `clean_up` on SIGINT, SIGTERM and SIGHUP, then ends with 128 + the signal's number.
 --- @param clean_up function
 function processes.on_interrupt(clean_up)
@@ -57,17 +62,25 @@ function processes.on_interrupt(clean_up)
     end
 end
 
---- Removes a folder and what is in it.
---- @param path string
-function processes.remove_tree(path)
+local function remove_once(path)
     local scan = uv.fs_scandir(path)
     while scan do
         local name, kind = uv.fs_scandir_next(scan)
         if not name then break end
         local inner = path .. "/" .. name
-        if kind == "directory" then processes.remove_tree(inner) else uv.fs_unlink(inner) end
+        if kind == "directory" then remove_once(inner) else uv.fs_unlink(inner) end
     end
     uv.fs_rmdir(path)
+end
+
+--- Removes a folder and what is in it, again and again for a second where a dying child still writes.
+--- @param path string
+function processes.remove_tree(path)
+    for _ = 1, 50 do
+        remove_once(path)
+        if not uv.fs_stat(path) then return end
+        uv.sleep(20)
+    end
 end
 
 return processes
