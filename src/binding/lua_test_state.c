@@ -347,12 +347,15 @@ static const char *look_up(void *context, const char *name) {
 static int set_environment(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     const char *value = luaL_optstring(L, 3, NULL);
-    struct override *override = calloc(1, sizeof *override);
-    if (!override) return luaL_error(L, "out of memory");
+    const char *name = luaL_checkstring(L, 2);
+    size_t name_bytes = strlen(name) + 1, value_bytes = value ? strlen(value) + 1 : 0;
+    /* Kept by the registry: the engine may ask as long as it lives. */
+    struct override *override = lua_newuserdatauv(L, sizeof *override + name_bytes + value_bytes, 0);
+    luaL_ref(L, LUA_REGISTRYINDEX);
     override->below = engine->settings.environment;
     override->context = engine->settings.environment_context;
-    override->name = strdup(luaL_checkstring(L, 2));
-    override->value = value ? strdup(value) : NULL;
+    override->name = memcpy(override + 1, name, name_bytes);
+    override->value = value ? memcpy(override->name + name_bytes, value, value_bytes) : NULL;
     engine->settings.environment = look_up;
     engine->settings.environment_context = override;
     return 0;
