@@ -33,7 +33,8 @@ local function start(folder, key_group, point, preload)
     if preload then environment[#environment + 1] = "LD_PRELOAD=" .. preload end
     local process = { text = "" }
     process.handle, process.pid = assert(luv.spawn("/bin/sh", {
-        args = { "-c", ("ulimit -c unlimited; exec lua5.4 spec/crash/signer.lua sign '%s' %s 2>/dev/null"):format(folder, point) },
+        args = { "-c", ("ulimit -c unlimited; exec lua5.4 spec/crash/signer.lua sign '%s' %s 2>/dev/null")
+            :format(folder, point) },
         stdio = { nil, output, 2 }, env = environment,
     }, function(_, signal) process.ended = signal or 0 end))
     output:read_start(function(_, data) process.text = process.text .. (data or "") end)
