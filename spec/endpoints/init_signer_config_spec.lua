@@ -212,6 +212,23 @@ describe("init_signer_config", function()
         assert.is_nil(io.open(engine.folder .. "/state.lock"))
     end)
 
+    it("2.8 takes a policy directory whose scripts can be read and run", function()
+        local function write(name, text)
+            local file = assert(io.open(engine.folder .. "/" .. name .. ".lua", "wb"))
+            file:write(text)
+            file:close()
+        end
+        local request = { profile = "development", policy_directory = engine.folder }
+        assert.equal("validation_error", refused({ profile = "development", policy_directory = "/nowhere" }, "policy_directory"))
+        assert.equal("validation_error", refused(request, "no readable firewall.lua"))
+        local allow = "return { evaluate = function() return allow() end }"
+        for _, name in ipairs({ "firewall", "dkg_admission" }) do write(name, allow) end
+        write("quarantine", "return {")
+        assert.equal("validation_error", refused(request, "policy_directory: quarantine.lua"))
+        write("quarantine", allow)
+        install(request)
+    end)
+
     it("puts the installed values to use", function()
         install({ profile = "development", enforce_signing_policy_firewall = true, policy_allowed_script_classes = { "P2WPKH" },
             state_path = engine.folder .. "/state" })

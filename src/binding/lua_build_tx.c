@@ -1,6 +1,6 @@
 /* Module `build_tx`: a transaction from the claims of a request (policy-and-lifecycle 6.3).
  *
- *   input_cap(call) -> integer
+ *   input_cap(call, session_id) -> integer
  *   plan(call, inputs, outputs) -> plan           no lock; keeps the lists alive
  *   plan:policy_input(session_id) -> json | nil   nil: the claims are refused, no script is asked
  *   commit(call, session_id, fingerprint | nil, plan)
@@ -20,7 +20,10 @@ static int plan_gc(lua_State *L) {
 static int input_cap(lua_State *L) {
     struct failure why = {0};
     uint64_t cap;
-    binding_check(L, build_input_cap(binding_check_call(L, 1), &cap, &why), &why);
+    size_t len;
+    struct call *call = binding_check_call(L, 1);
+    const char *session_id = luaL_checklstring(L, 2, &len);
+    binding_check(L, build_input_cap(call, session_id, len, &cap, &why), &why);
     lua_pushinteger(L, cap > LUA_MAXINTEGER ? LUA_MAXINTEGER : (lua_Integer)cap);
     return 1;
 }

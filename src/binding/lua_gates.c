@@ -7,7 +7,7 @@
  *   version() -> text                            the library's own version
  *
  *   asked(call) -> boolean                       a script was asked in this call already
- *   read_policy(call, hook) -> source | nil, reason     nil, nil: no directory is set
+ *   read_policy(call, hook [, settings]) -> source | nil, reason     nil, nil: no directory is set
  *   publish_policy(call, hook, sha256)
  *   sign_input(call, session_id) -> json | nil   takes the mutex for a moment
  *   quarantine_input(member) -> json
@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "binding/call_object.h"
+#include "binding/settings_object.h"
 #include "curve/hash.h"
 #include "curve/point.h"
 #include "session/gates.h"
@@ -109,11 +110,12 @@ static int asked(lua_State *L) {
 static int read_policy(lua_State *L) {
     struct call *call = binding_check_call(L, 1);
     enum policy_hook hook = check_hook(L, 2);
+    struct settings *settings = binding_check_settings(L, lua_isnoneornil(L, 3) ? 1 : 3);
     struct failure why = {0};
     struct buffer source;
     bool embedded;
     buffer_init(&source);
-    enum signer_error error = policy_read(call, hook, &source, &embedded, &why);
+    enum signer_error error = policy_read(call, settings, hook, &source, &embedded, &why);
     if (error) {
         buffer_free(&source);
         lua_pushnil(L);

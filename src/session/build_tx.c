@@ -139,12 +139,13 @@ void build_plan_free(struct build_plan *plan) {
     plan->sighashes = NULL;
 }
 
-enum signer_error build_input_cap(struct call *call, uint64_t *out, struct failure *why) {
-    bool enforced;
+enum signer_error build_input_cap(struct call *call, const char *session_id, size_t len, uint64_t *out,
+                                  struct failure *why) {
+    bool enforced = false;
     *out = INPUT_CAP_WITHOUT_FIREWALL;
     enum signer_error error = settings_firewall_enforced(&call->engine->settings, &enforced, why);
-    if (error || !enforced) return error;
-    return settings_u64(&call->engine->settings, KNOB_POLICY_MAX_INPUT_COUNT, out, why);
+    if (!error && enforced) error = settings_u64(&call->engine->settings, KNOB_POLICY_MAX_INPUT_COUNT, out, why);
+    return firewall_rejected(call, session_id, len, error);
 }
 
 void build_policy_input(struct buffer *out, const char *session_id, size_t len, const struct build_plan *plan) {

@@ -36,14 +36,14 @@ static enum signer_error read_whole(const struct file_calls *files, void *contex
     return SIGNER_OK;
 }
 
-enum signer_error policy_read(struct call *call, enum policy_hook hook, struct buffer *out, bool *embedded,
-                              struct failure *why) {
+enum signer_error policy_read(struct call *call, struct settings *settings, enum policy_hook hook, struct buffer *out,
+                              bool *embedded, struct failure *why) {
     const struct platform *platform = call->engine->platform;
     const struct file_calls *files = &platform->files;
     char *directory;
     char name[32];
     *embedded = false;
-    enum signer_error error = settings_copy(&call->engine->settings, KNOB_POLICY_DIRECTORY, &directory, why);
+    enum signer_error error = settings_copy(settings, KNOB_POLICY_DIRECTORY, &directory, why);
     if (error) return error;
     if (!directory) {
         *embedded = true;

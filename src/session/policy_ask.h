@@ -7,11 +7,12 @@
 
 #define POLICY_SOURCE_BYTES_MAX 262144u /* policy-and-lifecycle 14.4 */
 
-/* The operator's script of this hook: <policy_directory>/<hook>.lua, a regular file. `*embedded` when no
+/* The operator's script of this hook: <policy_directory>/<hook>.lua, a regular file. `settings` are the
+ * engine's, or a candidate's. `*embedded` when no
  * directory is set: then nothing is read. ERR_CONFIGURATION says what is wrong with it; the caller
  * turns that into operator_policy_failed. */
-enum signer_error policy_read(struct call *call, enum policy_hook hook, struct buffer *out, bool *embedded,
-                              struct failure *why);
+enum signer_error policy_read(struct call *call, struct settings *settings, enum policy_hook hook, struct buffer *out,
+                              bool *embedded, struct failure *why);
 bool policy_hook_by_name(enum policy_hook *out, const char *name);
 
 /* The firewall script's input for signing: a copy of the stored transaction, taken under the mutex.

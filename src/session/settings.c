@@ -300,8 +300,12 @@ static bool quoted(const char *text) {
 
 enum signer_error settings_state_path(struct settings *settings, char **out, struct failure *why) {
     char *text;
+    int anchor;
     *out = NULL;
-    enum signer_error error = settings_copy(settings, KNOB_STATE_PATH, &text, why);
+    enum signer_error error = settings_word(settings, KNOB_STATE_STORE_ANCHOR, &anchor, why);
+    if (!error && anchor == 1)
+        return bad_value(settings, KNOB_STATE_STORE_ANCHOR, why, "this build has no anchor but none");
+    if (!error) error = settings_copy(settings, KNOB_STATE_PATH, &text, why);
     if (error) return error;
     if (text && !knob_is_blank(text)) {
         char *trimmed = knob_trim(text);
@@ -402,6 +406,10 @@ void settings_warn_start(struct settings *settings, size_t local_seats) {
     if (!settings_word(settings, KNOB_STATE_CORRUPTION_POLICY, &word, NULL) && word == 1 &&
         settings_is_production(settings))
         notice("state_corruption_policy has no effect in production: damaged state is refused");
+    if (settings_text(settings, KNOB_STATE_ANCHOR_BINDING_HASH, &text)) {
+        notice("state_anchor settings are checked, but this build does not enforce an anchor");
+        free(text);
+    }
     warn_caps(settings, local_seats);
 }
 

@@ -16,7 +16,23 @@ const char *policy_hook_name(enum policy_hook hook) {
     return hook < POLICY_HOOK_COUNT ? names[hook] : "unknown";
 }
 
-static void record(struct changes *changes, const struct call *call, enum policy_hook hook,
+/* Whether the verdict is the first on its input in this log: then it carries the input. */
+static bool first_in_log(struct call *call, const uint8_t digest[32]) {
+    struct carried_inputs *carried = &call->engine->settings.carried;
+    struct store_info info;
+    store_info(call->engine->store, &info);
+    if (carried->log_number != info.log_number) {
+        carried->log_number = info.log_number;
+        carried->count = 0;
+    }
+    size_t known = carried->count < CARRIED_INPUTS ? carried->count : CARRIED_INPUTS;
+    for (size_t i = 0; i < known; i++)
+        if (memcmp(carried->digest[i], digest, 32) == 0) return false;
+    memcpy(carried->digest[carried->count++ % CARRIED_INPUTS], digest, 32);
+    return true;
+}
+
+static void record(struct changes *changes, struct call *call, enum policy_hook hook,
                    const struct policy_answer *answer, const char *session_id, size_t len, const uint8_t digest[32],
                    const uint8_t *input, size_t input_len) {
     struct verdict_record verdict = {
@@ -31,7 +47,8 @@ static void record(struct changes *changes, const struct call *call, enum policy
     };
     memcpy(verdict.source_sha256, answer->policy_sha256, 32);
     memcpy(verdict.input_digest, digest, 32);
-    if (input_len <= RECORDED_INPUT_MAX) verdict.input_json = (struct bytes){input, input_len};
+    if (input_len <= RECORDED_INPUT_MAX && first_in_log(call, digest))
+        verdict.input_json = (struct bytes){input, input_len};
     change_verdict(changes, &verdict);
 }
 

@@ -38,7 +38,7 @@ function build.gates(call, request)
     gates.provenance(call)                                                          -- 2
     check.session_id(request.session_id)
     check.filled("inputs", request.inputs)                                          -- 3
-    local cap = build_tx.input_cap(call)
+    local cap = build_tx.input_cap(call, request.session_id)
     if #request.inputs > cap then
         errors.raise("VALIDATION", "%d inputs, at most %d", #request.inputs, cap)
     end

@@ -1,6 +1,7 @@
 --- Installs the configuration of this process, once. Order: policy-and-lifecycle 2.2; the numbers are its
 -- steps. Nothing is changed unless every step passes, and the store is never opened (D-024).
 local codec = require("signer.codec")
+local policy = require("tbtc_signer.policy")
 local provenance = require("tbtc_signer.gates.provenance")
 local schema = require("tbtc_signer.schema.config")
 local settings = require("signer.settings")
@@ -22,6 +23,7 @@ function init.gates(call, request)
         return result(fingerprint, true, settings.key_count(call))
     end
     settings.validate(candidate)                                                   -- 5
+    policy.check(call, candidate)
     provenance.check(call, candidate)
     local idempotent, count = settings.publish(call, candidate, fingerprint)       -- 6
     return result(fingerprint, idempotent, count)

@@ -13,6 +13,7 @@ local provenance = {}
 -- What was verified last in this Lua state: key, signature and payload are compared on every call, the
 -- curve is asked only when one of them changed.
 local verified = {}
+local blanks_noticed = false
 
 local function trimmed(text)
     return text and text:match("^%s*(.-)%s*$")
@@ -90,7 +91,8 @@ local function check_signature(source)
     local raw = settings.text(source, "provenance_attestation_payload")
     local payload = value_of(source, "provenance_attestation_payload")
     if not payload then errors.raise("MISSING_ATTESTATION_PAYLOAD", "no attestation payload is set") end
-    if #raw ~= #payload then
+    if #raw ~= #payload and not blanks_noticed then
+        blanks_noticed = true
         core.notice(string.format("%d bytes of blanks around the attestation payload were trimmed", #raw - #payload))
     end
     local signature_text = value_of(source, "provenance_attestation_signature_hex")

@@ -6,6 +6,7 @@
 -- (policies/*.lua), which refuse nothing. With it, a script that cannot be read is a refusal.
 local codec = require("signer.codec")
 local core = require("signer.gates")
+local errors = require("tbtc_signer.errors")
 local sandbox = require("signer.sandbox")
 local schema = require("tbtc_signer.schema.policy")
 
@@ -23,6 +24,17 @@ local function remember(key)
     if not allowed[key] then allowed[key], remembered = true, remembered + 1 end
 end
 
+-- Sources are few and hashed for every question.
+local digests, hashed = {}, 0
+
+local function digest_of(text)
+    if not digests[text] then
+        if hashed == 16 then digests, hashed = {}, 0 end
+        digests[text], hashed = core.sha256(text), hashed + 1
+    end
+    return digests[text]
+end
+
 --- The script in force for a hook, published as such.
 -- @return table  { hook, source | reason, sha256, embedded }
 local function load_script(call, hook)
@@ -32,7 +44,7 @@ local function load_script(call, hook)
         script.embedded = true
         script.source = sandbox.embedded("policies." .. hook)
     end
-    script.sha256 = core.sha256(script.source or "unreadable: " .. reason)
+    script.sha256 = digest_of(script.source or "unreadable: " .. reason)
     core.publish_policy(call, hook, script.sha256)
     return script
 end
@@ -85,6 +97,18 @@ function policy.ask_members(call, members)
             core.store_member_verdict(call, member, answer)
             if answer.failed or not answer.allowed then return end
         end
+    end
+end
+
+--- Raises unless every script of a configuration can be read, runs and declares fit settings: what is
+-- looked at before the configuration is published.
+-- @param candidate userdata  settings
+function policy.check(call, candidate)
+    for _, hook in ipairs({ "firewall", "dkg_admission", "quarantine" }) do
+        local source, reason = core.read_policy(call, hook, candidate)
+        local seen = source and sandbox.inspect({ source = source, name = hook .. ".lua", settings = {} })
+        if seen and seen.failed then reason = hook .. ".lua: " .. seen.detail end
+        if reason then errors.raise("VALIDATION", "policy_directory: %s", reason) end
     end
 end
 
