@@ -336,8 +336,9 @@ function demo.run(options)
     end
     demo.program = uv.fs_realpath(arg[0])
     demo.lua = uv.exepath()
-    local stage = new_stage(options)
-    processes.on_interrupt(function() stage:clean_up(processes.kill_all) end)
+    local stage
+    processes.on_interrupt(function() if stage then stage:clean_up(processes.kill_all) end end)
+    stage = new_stage(options)
     local ok, result = tasks.run(function() return perform(stage, description) end)
     stage.nodes = stage.nodes and stage.nodes:close()
     stage:clean_up(processes.stop_all)

@@ -38,8 +38,9 @@ end
 
 --- A throw-away engine: development profile, firewall enforced, a store in a folder that is removed.
 local function build_here(request)
-    local folder = assert(uv.fs_mkdtemp((os.getenv("TMPDIR") or "/tmp") .. "/tbtc-tx-XXXXXX"))
-    processes.on_interrupt(function() processes.remove_tree(folder) end)
+    local folder
+    processes.on_interrupt(function() if folder then processes.remove_tree(folder) end end)
+    folder = assert(uv.fs_mkdtemp((os.getenv("TMPDIR") or "/tmp") .. "/tbtc-tx-XXXXXX"))
     local engine = engines.new({
         TBTC_SIGNER_PROFILE = "development",
         TBTC_SIGNER_ENFORCE_SIGNING_POLICY_FIREWALL = "true",
