@@ -59,6 +59,15 @@ describe("dispatcher", function()
                 return endpoint
             ]],
             left = HEAD .. [[function endpoint.state(call) call:leave(); return { text = "left" } end return endpoint]],
+            kept_in_gates = HEAD .. [[
+                function endpoint.gates(call) call:enter() end
+                function endpoint.state() return { text = "state" } end
+                return endpoint
+            ]],
+            kept_in_finish = HEAD .. [[
+                function endpoint.finish(call) call:enter(); return { text = "finish" } end
+                return endpoint
+            ]],
             left_error = HEAD .. [[function endpoint.state(call) call:leave(); error("while outside") end return endpoint]],
             gates_only = HEAD .. [[function endpoint.gates() return { text = "from gates" } end return endpoint]],
             finish_only = HEAD .. [[function endpoint.finish(_, outcome) return { text = tostring(outcome) } end return endpoint]],
@@ -161,6 +170,15 @@ describe("dispatcher", function()
     it("lets the state stage leave and enter in the middle", function()
         assert.are.equal("in, out, in", succeeds("middle"))
         assert.are.equal("left", succeeds("left"))
+    end)
+
+    it("takes the engine back from a stage that must not keep it, and answers internal_error", function()
+        for _, name in ipairs({ "kept_in_gates", "kept_in_finish", "kept_in_gates" }) do
+            local ok, text = engine:request(name, "{}")
+            assert.is_false(ok)
+            assert.are.equal("internal_error", cjson.decode(text).code)
+            assert.are.equal("left", succeeds("left"))
+        end
         assert.are.equal("panic crossed FFI boundary", fails("left_error").message:sub(1, 26))
         assert.are.equal("in, out, in", succeeds("middle"))
     end)

@@ -487,7 +487,7 @@ static int step_aggregate_compute(lua_State *L) {
 static int step_aggregate_signature(lua_State *L) {
     const struct interactive_aggregate *aggregate = check_aggregate(L);
     const struct call *call = binding_check_call(L, 1);
-    if (call->locked || !call->committed || !call->durable || !aggregate->computed)
+    if (!aggregate_may_leave(call, aggregate))
         return binding_raise_error(L, ERR_INTERNAL, "a signature leaves after its record is durable");
     lua_pushlstring(L, (const char *)aggregate->signature, sizeof aggregate->signature);
     return 1;

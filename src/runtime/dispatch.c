@@ -123,7 +123,8 @@ static enum signer_error run_prepare(struct dispatch *dispatch) {
 }
 
 /* Runs the function at `stage` as stage(call, request) or stage(call, outcome, request); its result
- * becomes the outcome. Nothing here allocates outside the protected call. */
+ * becomes the outcome. Only the state stage may hold the engine at its end. Nothing here allocates
+ * outside the protected call. */
 static enum signer_error run_stage(struct dispatch *dispatch, int stage) {
     lua_State *L = dispatch->L;
     if (lua_isnil(L, stage)) return SIGNER_OK;
@@ -133,6 +134,11 @@ static enum signer_error run_stage(struct dispatch *dispatch, int stage) {
     lua_pushvalue(L, STACK_REQUEST);
     enum signer_error error = run(dispatch, stage == STACK_FINISH ? 3 : 2);
     if (error == SIGNER_OK) lua_replace(L, STACK_OUTCOME);
+    if (stage != STACK_STATE && dispatch->call->locked) {
+        call_leave(dispatch->call);
+        lua_gc(L, LUA_GCRESTART);
+        if (error == SIGNER_OK) error = failed(dispatch, ERR_INTERNAL, NULL);
+    }
     return error;
 }
 

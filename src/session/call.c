@@ -37,12 +37,14 @@ static enum signer_error sweep(struct call *call, struct failure *why) {
 enum signer_error call_enter(struct call *call, struct failure *why) {
     struct engine *engine = call->engine;
     enum signer_error error = SIGNER_OK;
+    if (call->locked) return fail(why, ERR_INTERNAL, "the call holds the engine already");
     if (!call->memory_only) error = engine_open(engine, why);
     if (error != SIGNER_OK) return error;
     if (engine_is_forked(engine)) return fail_plain(why, ERR_PROCESS_FORKED);
     pthread_mutex_lock(&engine->mutex);
     call->locked = true;
-    call->section++;
+    call->durable = false; /* a wait before this section says nothing of what it will append */
+    call->section = ++engine->sections;
     if (engine->poisoned) {
         call_leave(call);
         return fail_plain(why, ERR_LOCK_POISONED);
@@ -224,7 +226,8 @@ static void take_back_open(struct call *call) {
 
 enum signer_error call_wait(struct call *call, struct failure *why) {
     enum signer_error error = SIGNER_OK;
-    if (call->ticket > 0 && !call->never_waits) error = store_wait(call->engine->store, call->ticket, why);
+    bool waits = call->ticket > 0 && (!call->never_waits || call->committed);
+    if (waits) error = store_wait(call->engine->store, call->ticket, why);
     call->durable = error == SIGNER_OK;
     if (error != SIGNER_OK) take_back_open(call);
     return error;

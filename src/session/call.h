@@ -29,9 +29,9 @@ struct call {
     bool durable;         /* call_wait found everything the reply depends on synced */
     uint32_t counted;     /* counters raised by this call: each once, though stages may run again */
     uint64_t ticket;      /* newest record the reply depends on; 0 none */
-    bool never_waits;     /* abort, VerifySignatureShare: no storage failure (D-120) */
+    bool never_waits;     /* abort, VerifySignatureShare: no storage failure (D-120); void with a record */
     bool memory_only;     /* abort: does not open the state, there is nothing to abort without it */
-    uint32_t section;     /* counts critical sections: what was found in one is void in the next */
+    uint64_t section;     /* of the engine, no two alike: what was found in one is void in every other */
     uint64_t now_wall_ms; /* read at call_enter; 0 when the clock failed (see clock_error) */
     uint64_t now_monotonic_ms;
     enum signer_error clock_error;     /* of the wall clock */

@@ -47,6 +47,7 @@ struct engine {
     atomic_bool opened;             /* store, state and process are set and stay */
     pid_t process;                  /* noted when the state opens (D-126) */
     pthread_mutex_t mutex;          /* everything below */
+    uint64_t sections;              /* critical sections of calls so far */
     bool poisoned;                  /* a fault struck between append and the end of apply */
     struct store *store;
     struct state *state;

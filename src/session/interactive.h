@@ -25,7 +25,7 @@ bool attempt_id_read(char out[ATTEMPT_ID_TEXT_BYTES + 1], const char *text, size
 struct session_view {
     char id[SESSION_ID_BYTES_MAX + 1];
     size_t id_len;
-    uint32_t section;
+    uint64_t section;        /* 0: not looked for yet */
     struct session *session; /* NULL: none */
     struct session *wallet;  /* NULL: none, or not looked for */
 };
@@ -189,6 +189,7 @@ struct interactive_aggregate {
     uint16_t culprits[PARTICIPANTS_MAX];
     size_t culprit_count; /* those that are u16 */
     size_t failed_count;  /* all */
+    uint64_t recorded;    /* critical section that appended its completion; 0: none */
 };
 
 /* No lock. Shares are copied; identifiers unique (D-069), else ERR_FROST_DUPLICATED_IDENTIFIER. */
@@ -214,6 +215,8 @@ enum signer_error aggregate_copy_keys(struct call *call, struct interactive_aggr
 enum signer_error aggregate_compute(struct call *call, struct interactive_aggregate *aggregate, struct failure *why);
 /* One record with the completion; then the matching entries are wiped. Checks everything again. */
 enum signer_error aggregate_commit(struct call *call, struct interactive_aggregate *aggregate, struct failure *why);
+/* No lock. Whether this aggregate's own completion is durable in this call (AGG-9). */
+bool aggregate_may_leave(const struct call *call, const struct interactive_aggregate *aggregate);
 
 /* ---- share verification and abort (section 12) --------------------------------------------------- */
 

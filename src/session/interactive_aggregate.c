@@ -224,7 +224,13 @@ enum signer_error aggregate_commit(struct call *call, struct interactive_aggrega
     if (error == SIGNER_OK) error = call_commit(call, &changes, RECORD_RESERVED, why);
     changes_free(&changes);
     if (error != SIGNER_OK) return error;
+    aggregate->recorded = call->section;
     destroy_completed(call, aggregate);
     call_unpin(call);
     return SIGNER_OK;
+}
+
+bool aggregate_may_leave(const struct call *call, const struct interactive_aggregate *aggregate) {
+    return !call->locked && call->committed && call->durable && aggregate->computed && aggregate->recorded != 0 &&
+           aggregate->recorded == call->section;
 }

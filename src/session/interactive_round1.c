@@ -164,7 +164,8 @@ enum signer_error round1_install(struct call *call, struct interactive_seat *sea
     if (error == SIGNER_OK) error = seat_require_live(call, seat, why);
     if (error != SIGNER_OK) return error;
     if (round1_answer_repeat(call, seat)) return SIGNER_OK; /* another call was faster; call_end wipes ours */
-    if (seat->live->serial != seat->serial || !seat->nonces) return ERR_AGAIN; /* opened anew meanwhile */
+    if (seat->live->serial != seat->serial || !vault_holds(call->engine->vault, seat->nonces))
+        return ERR_AGAIN; /* opened anew meanwhile */
     call_disown(call, seat->nonces);
     seat->live->nonces = seat->nonces;
     seat->nonces = 0;

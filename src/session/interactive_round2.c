@@ -137,6 +137,7 @@ enum signer_error round2_consume(struct call *call, struct interactive_seat *sea
         return error;
     }
     seat->root = seat->live->root;
+    seat->view.section = call->section;
     seat->taken = live_take(engine->live, seat->live);
     seat->live = NULL;
     seat->spent = true;
@@ -150,7 +151,7 @@ enum signer_error round2_consume(struct call *call, struct interactive_seat *sea
 enum signer_error round2_share(struct call *call, struct interactive_seat *seat, uint8_t share[FROST_SHARE_BYTES],
                                struct failure *why) {
     struct vault *vault = call->engine->vault;
-    if (call->locked || !seat->spent || !seat->taken || !call->durable)
+    if (call->locked || !seat->spent || !seat->taken || !call->durable || seat->view.section != call->section)
         return fail(why, ERR_INTERNAL, "a share needs consumed nonces and a durable record");
     struct frost_nonces *nonces = seat->taken;
     seat->taken = NULL; /* one try; call_end releases the slot */
