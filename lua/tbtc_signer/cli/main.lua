@@ -25,6 +25,14 @@ local function build_parser(handlers)
     return parser
 end
 
+--- A peer that goes away is an error of one write, not the end of this process.
+local function survive_broken_pipes()
+    local uv = require("luv")
+    local signal = uv.new_signal()
+    signal:start("sigpipe", function() end)
+    signal:unref()
+end
+
 --- @param arguments table the command line
 --- @return integer exit status
 function main.run(arguments)
@@ -43,6 +51,7 @@ function main.run(arguments)
         print(parser:get_help())
         return 2
     end
+    survive_broken_pipes()
     output.as_json, output.quiet = options.json, options.quiet
     local ran, status = xpcall(handlers[options.command].run, debug.traceback, options)
     if not ran then
