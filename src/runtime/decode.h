@@ -6,7 +6,7 @@
 
 #include <lua.h>
 
-#include "runtime/json.h"
+#include "base/json.h"
 #include "runtime/schema.h"
 #include "session/call.h"
 

@@ -7,34 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "binding/binding.h"
-#include "runtime/json.h"
 
 void encode_text(struct buffer *out, const char *text, size_t len) {
-    static const char *const shorts[0x20] = {
-        ['\b'] = "\\b", ['\f'] = "\\f", ['\n'] = "\\n", ['\r'] = "\\r", ['\t'] = "\\t"};
-    const uint8_t *at = (const uint8_t *)text, *end = at + len;
-    buffer_u8(out, '"');
-    while (at < end) {
-        const uint8_t *plain = at;
-        size_t used = 0;
-        while (at < end && *at >= 0x20 && *at != '"' && *at != '\\' && (used = json_utf8(at, end)) > 0)
-            at += used;
-        buffer_append(out, plain, (size_t)(at - plain));
-        if (at == end) break;
-        char escape[8];
-        if (*at == '"' || *at == '\\')
-            snprintf(escape, sizeof escape, "\\%c", *at);
-        else if (*at >= 0x20)
-            snprintf(escape, sizeof escape, "\xef\xbf\xbd");
-        else if (shorts[*at])
-            snprintf(escape, sizeof escape, "%s", shorts[*at]);
-        else
-            snprintf(escape, sizeof escape, "\\u%04x", *at);
-        buffer_text(out, escape);
-        at++;
-    }
-    buffer_u8(out, '"');
+    json_put_text(out, text, len);
 }
 
 static void refuse(lua_State *L, const char *name, const char *what) {

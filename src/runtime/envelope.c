@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "binding/binding.h"
 #include "runtime/encode.h"
-#include "runtime/json.h"
 #include "runtime/runtime.h"
 
 #define FAULT_TEXT "panic crossed FFI boundary"

@@ -1,7 +1,8 @@
 /* The strict pull reader: one state machine over the input, a stack of open containers and a stack
  * of the keys of all open objects. */
-#include "runtime/json.h"
+#include "base/json.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HASH_PRIME ((UINT64_C(1) << 61) - 1)
@@ -14,7 +15,8 @@ static enum json_kind refuse(struct json_reader *reader, struct json_token *toke
     return JSON_INVALID;
 }
 
-void json_init(struct json_reader *reader, const void *text, size_t len, uint64_t hash_key) {
+void json_init_bounded(struct json_reader *reader, const void *text, size_t len, uint64_t hash_key,
+                       size_t members_max) {
     reader->data = text;
     reader->at = text;
     reader->end = reader->at + len;
@@ -23,8 +25,14 @@ void json_init(struct json_reader *reader, const void *text, size_t len, uint64_
     reader->expect = EXPECT_VALUE;
     reader->depth = 0;
     reader->key_count = 0;
-    if (len > REQUEST_BYTES_MAX) reader->error = "the text is too long";
+    reader->members_max = members_max;
+    if (len > UINT32_MAX) reader->error = "the text is too long";
     if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) reader->error = "byte order mark";
+}
+
+void json_init(struct json_reader *reader, const void *text, size_t len, uint64_t hash_key) {
+    json_init_bounded(reader, text, len, hash_key, JSON_MEMBERS_MAX);
+    if (len > REQUEST_BYTES_MAX) reader->error = "the text is too long";
 }
 
 /* -- strings ---------------------------------------------------------------------------------------- */
@@ -199,8 +207,10 @@ static bool same_key(const struct json_reader *reader, const struct json_key *kn
 static bool remember_key(struct json_reader *reader, const struct json_token *token, const char **error) {
     size_t first = reader->first_key[reader->depth - 1];
     struct json_key key = {(uint32_t)(token->text - reader->data), key_hash(reader->hash_key, token)};
+    *error = "too many members";
+    if (reader->key_count == sizeof reader->keys / sizeof *reader->keys) return false;
     *error = "more than 256 members in one object";
-    if (reader->key_count - first == JSON_MEMBERS_MAX) return false;
+    if (reader->key_count - first >= reader->members_max) return false;
     *error = "duplicate member in an object";
     for (size_t i = first; i < reader->key_count; i++)
         if (reader->keys[i].hash == key.hash && same_key(reader, &reader->keys[i], token)) return false;
@@ -363,4 +373,33 @@ bool json_skip(struct json_reader *reader) {
     for (size_t outside = reader->depth - 1; reader->depth > outside;)
         if (json_next(reader, &token) == JSON_INVALID) return false;
     return true;
+}
+
+/* -- writing -------------------------------------------------------------------------------------------- */
+
+void json_put_text(struct buffer *out, const char *text, size_t len) {
+    static const char *const shorts[0x20] = {
+        ['\b'] = "\\b", ['\f'] = "\\f", ['\n'] = "\\n", ['\r'] = "\\r", ['\t'] = "\\t"};
+    const uint8_t *at = (const uint8_t *)text, *end = at + len;
+    buffer_u8(out, '"');
+    while (at < end) {
+        const uint8_t *plain = at;
+        size_t used = 0;
+        while (at < end && *at >= 0x20 && *at != '"' && *at != '\\' && (used = json_utf8(at, end)) > 0)
+            at += used;
+        buffer_append(out, plain, (size_t)(at - plain));
+        if (at == end) break;
+        char escape[8];
+        if (*at == '"' || *at == '\\')
+            snprintf(escape, sizeof escape, "\\%c", *at);
+        else if (*at >= 0x20)
+            snprintf(escape, sizeof escape, "\xef\xbf\xbd");
+        else if (shorts[*at])
+            snprintf(escape, sizeof escape, "%s", shorts[*at]);
+        else
+            snprintf(escape, sizeof escape, "\\u%04x", *at);
+        buffer_text(out, escape);
+        at++;
+    }
+    buffer_u8(out, '"');
 }

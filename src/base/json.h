@@ -2,14 +2,15 @@
  * not recurse; whatever it refuses, it refuses while reading: duplicate members (unknown ones and
  * map keys too), more than 256 members of one object, nesting above 128, bad UTF-8, lone
  * surrogates, a byte order mark, anything behind the value. Integers of the full u64 range stay
- * exact. What the bytes mean is the schema's business (decode.h). */
-#ifndef SIGNER_RUNTIME_JSON_H
-#define SIGNER_RUNTIME_JSON_H
+ * exact. What the bytes mean is the caller's business (runtime/decode.h, registry/import.c). */
+#ifndef SIGNER_BASE_JSON_H
+#define SIGNER_BASE_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/limits.h"
 
 #define JSON_MEMBERS_MAX 256
@@ -49,7 +50,8 @@ struct json_reader {
     const char *data;
     const char *at;
     const char *end;
-    const char *error; /* NULL, or a text that echoes nothing of the input */
+    const char *error;  /* NULL, or a text that echoes nothing of the input */
+    size_t members_max; /* of one object */
     uint64_t hash_key;
     int expect;
     size_t depth;
@@ -62,6 +64,9 @@ struct json_reader {
 /* `hash_key`: a random number that the sender of the text cannot know; it keeps the search for
  * duplicates cheap. `len` is at most REQUEST_BYTES_MAX. */
 void json_init(struct json_reader *reader, const void *text, size_t len, uint64_t hash_key);
+/* The same with bounds of the caller's: `len` may be anything below 4 GiB, and one object may have up to
+ * `members_max` members, all open objects together JSON_DEPTH_MAX * JSON_MEMBERS_MAX. */
+void json_init_bounded(struct json_reader *reader, const void *text, size_t len, uint64_t hash_key, size_t members_max);
 enum json_kind json_next(struct json_reader *reader, struct json_token *token);
 /* After an OBJECT or ARRAY token: reads up to its end. False when the text is invalid. */
 bool json_skip(struct json_reader *reader);
@@ -80,5 +85,9 @@ bool json_text_is(const struct json_token *token, const char *expected, size_t l
 
 /* Bytes of the valid UTF-8 character at `at`; 0 when there is none. */
 size_t json_utf8(const uint8_t *at, const uint8_t *end);
+
+/* Appends the text as a JSON string: short escapes, the rest of the control characters as \u00xx, bytes
+ * that are no UTF-8 as U+FFFD. */
+void json_put_text(struct buffer *out, const char *text, size_t len);
 
 #endif
