@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "registry/draft.h"
+#include "registry/import.h"
 #include "registry/internal.h"
 
 #define GENESIS_CANARY_PERCENT 10
@@ -252,6 +253,29 @@ static void sink_rechained(void *context, void *state_pointer, enum record_type 
     if (type == RECORD_CHANGE) witness_rechain(&state->witness, old_seq, seq, chain);
 }
 
+static enum signer_error sink_import(void *context, void *state, const uint8_t *payload, size_t len, uint64_t random,
+                                     struct failure *why) {
+    (void)context;
+    return state_import(state, payload, len, random, why);
+}
+
+static void sink_import_body(void *context, struct buffer *body, uint16_t schema, const uint8_t sha256[32],
+                             uint64_t unix_seconds) {
+    (void)context;
+    buffer_u8(body, OP_IMPORTED);
+    buffer_be32(body, 2 + 32 + 8);
+    buffer_be16(body, schema);
+    buffer_append(body, sha256, 32);
+    buffer_be64(body, unix_seconds);
+}
+
+static bool sink_imported(void *context, void *state_pointer, uint8_t sha256[32]) {
+    (void)context;
+    const struct state *state = state_pointer;
+    if (state->globals.imported) memcpy(sha256, state->globals.import_sha256, 32);
+    return state->globals.imported;
+}
+
 static uint64_t sink_purge_seq(void *context, void *state) {
     (void)context;
     return state_purge_seq(state);
@@ -267,5 +291,8 @@ struct store_sink state_sink(struct state_context *context) {
                                .check = sink_check,
                                .snapshot = sink_snapshot,
                                .rechained = sink_rechained,
-                               .purge_seq = sink_purge_seq};
+                               .purge_seq = sink_purge_seq,
+                               .import = sink_import,
+                               .import_body = sink_import_body,
+                               .imported = sink_imported};
 }

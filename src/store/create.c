@@ -80,9 +80,26 @@ static enum signer_error write_snapshot(struct store *store, const struct file_h
     return error;
 }
 
-static enum signer_error write_log(struct store *store, const struct file_header *base, struct failure *why) {
+/* The state as the old file gives it, before any record. */
+static enum signer_error take_over(struct store *store, vault_handle payload, struct failure *why) {
     struct core *core = &store->core;
-    struct log_draft draft = {.number = 1, .reason = OPENED_CREATED, .open_number = 1};
+    const struct store_sink *sink = &core->sink;
+    size_t len = 0;
+    uint64_t random;
+    const uint8_t *text = vault_borrow(core->vault, payload, SECRET_BYTES, &len);
+    if (!text) return fail_plain(why, ERR_INTERNAL);
+    platform_random(core->platform, &random, sizeof random);
+    enum signer_error error = sink->import(sink->context, store->state, text, len, random, why);
+    if (error == SIGNER_OK && (error = sink->check(sink->context, store->state)) != SIGNER_OK)
+        fail(why, error, "the imported state breaks a bound");
+    return error;
+}
+
+/* Log 1; of an import with the CHANGE that says so (generation 2). */
+static enum signer_error write_log(struct store *store, const struct file_header *base, struct bytes imported,
+                                   struct failure *why) {
+    struct core *core = &store->core;
+    struct log_draft draft = {.number = 1, .reason = OPENED_CREATED, .open_number = 1, .imported = imported};
     struct log log;
     char name[FILE_NAME_BYTES];
     int file;
@@ -96,23 +113,48 @@ static enum signer_error write_log(struct store *store, const struct file_header
         return error;
     }
     store_install_head(store, &log); /* owns the file from here on */
-    return place_sync(&core->place, file, name, why);
+    error = place_sync(&core->place, file, name, why);
+    if (error != SIGNER_OK || imported.len == 0) return error;
+    error = core->sink.apply(core->sink.context, store->state, RECORD_CHANGE, imported.data, imported.len, log.seq,
+                             log.chain);
+    return error == SIGNER_OK ? SIGNER_OK : fail_plain(why, error);
 }
 
-static enum signer_error fill_directory(struct store *store, struct failure *why) {
+static enum signer_error fill_files(struct store *store, const struct old_file *old, uint64_t now_ms,
+                                    struct failure *why) {
     struct core *core = &store->core;
     struct file_header base = {.kind = KIND_LOG, .number = 1};
-    uint64_t now;
+    struct buffer imported;
+    buffer_init(&imported);
     chain_genesis(base.base_chain, core->store_id);
-    enum signer_error error = platform_wall_ms(core->platform, &now);
-    if (error != SIGNER_OK) return fail_plain(why, error);
-    core->sink.begin(core->sink.context, store->state, core->store_id, now > 0 ? now : 1);
-    error = write_id(store, why);
+    if (old->present) core->sink.import_body(core->sink.context, &imported, IMPORT_SCHEMA, old->sha256, now_ms / 1000);
+    enum signer_error error = buffer_status(&imported);
+    if (error == SIGNER_OK)
+        error = write_id(store, why);
+    else
+        fail_plain(why, error);
     if (error == SIGNER_OK) error = write_snapshot(store, &base, why);
-    if (error == SIGNER_OK) error = write_log(store, &base, why);
+    if (error == SIGNER_OK) error = write_log(store, &base, (struct bytes){imported.data, imported.len}, why);
     if (error == SIGNER_OK) error = place_sync(&core->place, core->place.directory, "the store directory", why);
     if (error == SIGNER_OK) error = path_push(store, &base, true, why);
+    buffer_free(&imported);
     return error;
+}
+
+/* Genesis, or what the old file holds. */
+static enum signer_error begin_state(struct store *store, const struct old_file *old, vault_handle payload,
+                                     uint64_t *now_ms, struct failure *why) {
+    struct core *core = &store->core;
+    store->state = core->sink.state_new(core->sink.context);
+    if (!store->state) return fail_plain(why, ERR_OUT_OF_MEMORY);
+    do {
+        platform_random(core->platform, core->store_id, STORE_ID_BYTES);
+    } while (sodium_is_zero(core->store_id, STORE_ID_BYTES));
+    enum signer_error error = platform_wall_ms(core->platform, now_ms);
+    if (error != SIGNER_OK) return fail_plain(why, error);
+    if (*now_ms == 0) *now_ms = 1;
+    core->sink.begin(core->sink.context, store->state, core->store_id, *now_ms);
+    return old->present ? take_over(store, payload, why) : SIGNER_OK;
 }
 
 static enum signer_error publish_directory(struct store *store, const char *temporary, struct failure *why) {
@@ -130,18 +172,17 @@ static enum signer_error publish_directory(struct store *store, const char *temp
     return error;
 }
 
-enum signer_error store_create(struct store *store, void **state, struct failure *why) {
+enum signer_error store_create(struct store *store, void **state, const struct old_file *old, vault_handle payload,
+                               struct failure *why) {
     struct core *core = &store->core;
     const struct file_calls *files = &core->platform->files;
     char prefix[FILE_NAME_BYTES], temporary[FILE_NAME_BYTES];
     struct stat status;
+    uint64_t now;
     enum signer_error error = names_remove_temporaries(&core->place, why);
     if (error != SIGNER_OK) return error;
-    store->state = core->sink.state_new(core->sink.context);
-    if (!store->state) return fail_plain(why, ERR_OUT_OF_MEMORY);
-    do {
-        platform_random(core->platform, core->store_id, STORE_ID_BYTES);
-    } while (sodium_is_zero(core->store_id, STORE_ID_BYTES));
+    error = begin_state(store, old, payload, &now, why);
+    if (error != SIGNER_OK) return error;
     place_sibling(&core->place, ".store.tmp-", prefix);
     temporary_name(&core->place, prefix, temporary);
     if (files->mkdir_at(core->platform->context, core->place.parent, temporary, 0700) != 0)
@@ -152,7 +193,7 @@ enum signer_error store_create(struct store *store, void **state, struct failure
     if (files->fstat(core->platform->context, core->place.directory, &status) != 0)
         return io_failed(why, "fstat", "the store directory");
     error = place_check(&status, true, "the store directory", why);
-    if (error == SIGNER_OK) error = fill_directory(store, why);
+    if (error == SIGNER_OK) error = fill_files(store, old, now, why);
     if (error == SIGNER_OK) error = publish_directory(store, temporary, why);
     if (error != SIGNER_OK) return error; /* left-overs are removed by the next one under the lock */
     store->open_number = 1;

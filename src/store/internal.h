@@ -6,6 +6,7 @@
 
 #include "store/core.h"
 #include "store/header.h"
+#include "store/import.h"
 #include "store/lock.h"
 #include "store/log.h"
 #include "store/log_reader.h"
@@ -71,8 +72,10 @@ enum signer_error retention_run(const struct core *core, const struct path_log *
 /* First log of the path that must stay: index into `path`. */
 size_t retention_first(const struct path_log *path, size_t count, uint64_t purge_seq);
 
-/* Builds a new store in a temporary directory and moves it to its name (35.9 steps 4 and 5). */
-enum signer_error store_create(struct store *store, void **state, struct failure *why);
+/* Builds a new store in a temporary directory and moves it to its name (35.9 steps 4 and 5); with an old
+ * file, from its payload. */
+enum signer_error store_create(struct store *store, void **state, const struct old_file *old, vault_handle payload,
+                               struct failure *why);
 /* Moves a damaged store aside (35.10, quarantine_and_reset). */
 enum signer_error store_quarantine(struct store *store, uint32_t backup_limit, struct failure *why);
 /* Reads and checks `store-id`, and keeps it open and locked. */

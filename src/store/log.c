@@ -122,6 +122,8 @@ enum signer_error log_fill(struct log *out, int file, const struct log_draft *dr
     header_encode(page, &header, core->master, core->store_id); /* gives the key; the size follows */
     error = file_key_derive(&out->key, core->vault, core->master, page, KIND_LOG);
     if (error == SIGNER_OK) error = add_open(out, &frames, draft, header.created_unix_ms, core);
+    if (error == SIGNER_OK && draft->imported.len > 0)
+        error = add_frame(out, &frames, RECORD_CHANGE, draft->imported.data, draft->imported.len, core);
     for (struct pending *at = draft->carried; at && error == SIGNER_OK; at = at->next)
         error = carry(out, &frames, draft->carried_from, at, core);
     if (error != SIGNER_OK) {

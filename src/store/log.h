@@ -49,6 +49,7 @@ struct log_draft {
     uint8_t base_chain[STORE_CHAIN_BYTES];
     enum open_reason reason;
     uint64_t open_number;
+    struct bytes imported;          /* body of the CHANGE behind OPEN in the log of an import; else empty */
     const struct log *carried_from; /* log in which the carried frames are sealed */
     struct pending *carried;        /* gets new_seq and new_chain */
 };

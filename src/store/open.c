@@ -20,7 +20,8 @@ struct opening {
     struct mark mark;
     bool marked;
     struct replay replay;
-    bool damaged; /* ERR_STATE_CORRUPT of the steps that quarantine_and_reset may answer */
+    struct old_file old; /* at the state path */
+    bool damaged;        /* ERR_STATE_CORRUPT of the steps that quarantine_and_reset may answer */
 };
 
 static enum signer_error fetch_master(struct core *core, const struct store_options *options, struct failure *why) {
@@ -56,27 +57,50 @@ static enum signer_error may_create(struct opening *opening, bool empty_director
                     store->lock.recorded ? "the lock file" : "the durable mark");
     if (empty_directory) return fail(why, ERR_STATE_CORRUPT, "the store directory is empty");
     error = place_look(place, place->parent, place->name, &state, &status, why);
-    if (error != SIGNER_OK || state == FILE_ABSENT) return error;
-    if (state == FILE_REGULAR)
+    if (error == SIGNER_OK && state == FILE_REGULAR && !store->core.sink.import)
         return fail(why, ERR_STATE_VERSION, "a state file in an older format lies at the state path");
-    return fail(why, ERR_STATE_PATH_UNSAFE, "the state path is no regular file");
+    return error == SIGNER_OK ? old_file_read(&opening->old, place, why) : error;
 }
 
 static enum signer_error create(struct opening *opening, bool empty_directory, void **state, struct failure *why) {
+    struct core *core = &opening->store->core;
+    vault_handle payload = 0;
     enum signer_error error = may_create(opening, empty_directory, why);
-    if (error == SIGNER_OK) error = fetch_master(&opening->store->core, opening->options, why);
-    return error == SIGNER_OK ? store_create(opening->store, state, why) : error;
+    if (error == SIGNER_OK) error = fetch_master(core, opening->options, why);
+    if (error == SIGNER_OK && opening->old.present)
+        error = old_file_open(&opening->old, opening->options->key_provider.kind, core, &payload, why);
+    if (error == SIGNER_OK) error = store_create(opening->store, state, &opening->old, payload, why);
+    vault_wipe(core->vault, payload);
+    if (error == SIGNER_OK && opening->old.present) error = old_file_retire(core, why);
+    return error;
 }
 
 /* -- an existing store ------------------------------------------------------------------------------- */
 
-/* A regular file at the state path beside a store. */
-static enum signer_error refuse_old_file(const struct place *place, struct failure *why) {
+/* A regular file at the state path beside a store: only the one that was imported, whose last step a crash
+ * or a failing rename left open (D-139). */
+static enum signer_error judge_old_file(struct opening *opening, struct failure *why) {
+    const struct store_sink *sink = &opening->store->core.sink;
+    uint8_t imported[32];
+    if (!opening->old.present) return SIGNER_OK;
+    if (sink->imported && sink->imported(sink->context, opening->replay.state, imported) &&
+        memcmp(imported, opening->old.sha256, sizeof imported) == 0)
+        return SIGNER_OK;
+    return fail_plain(why, ERR_STATE_IMPORT_CONFLICT);
+}
+
+static enum signer_error look_at_old_file(struct opening *opening, struct failure *why) {
+    const struct place *place = &opening->store->core.place;
     struct stat status;
     enum file_state state;
     enum signer_error error = place_look(place, place->parent, place->name, &state, &status, why);
-    if (error == SIGNER_OK && state == FILE_REGULAR) error = fail_plain(why, ERR_STATE_IMPORT_CONFLICT);
-    return error;
+    if (error != SIGNER_OK || state != FILE_REGULAR) return error;
+    if (!opening->store->core.sink.import) return fail_plain(why, ERR_STATE_IMPORT_CONFLICT);
+    struct failure unread = {0};
+    error = old_file_read(&opening->old, place, &unread);
+    /* One that cannot be the imported file is in the way, whatever is wrong with it. */
+    if (error == ERR_STATE_CORRUPT) error = fail_plain(why, ERR_STATE_IMPORT_CONFLICT);
+    return error == SIGNER_OK || error == ERR_STATE_IMPORT_CONFLICT ? error : fail(why, error, "%s", unread.detail);
 }
 
 /* Step 2. */
@@ -189,12 +213,14 @@ static void delete_old(struct store *store) {
 static enum signer_error open_existing(struct opening *opening, void **state, struct failure *why) {
     struct store *store = opening->store;
     uint64_t head = 0;
-    enum signer_error error = refuse_old_file(&store->core.place, why);
+    enum signer_error error = look_at_old_file(opening, why);
     if (error == SIGNER_OK) error = read_identity(opening, why);
     if (error == SIGNER_OK) error = find_head(opening, &head, why);
     if (error == SIGNER_OK) error = fetch_master(&store->core, opening->options, why);
     if (error == SIGNER_OK) error = recover(opening, head, why);
+    if (error == SIGNER_OK) error = judge_old_file(opening, why);
     if (error == SIGNER_OK) error = publish(opening, head, why);
+    if (error == SIGNER_OK && opening->old.present) error = old_file_retire(&store->core, why);
     if (error != SIGNER_OK) return error;
     delete_old(store);
     *state = store->state = opening->replay.state;
@@ -251,9 +277,11 @@ enum signer_error store_open(struct store **out, void **state, const struct stor
         if (error == SIGNER_OK) error = create(&opening, false, state, why);
     }
     names_free(&opening.names);
+    old_file_free(&opening.old);
     replay_free(&opening.replay, &store->core);
     if (error != SIGNER_OK) {
-        if (!*state && store->state) options->sink.state_free(options->sink.context, store->state);
+        if (store->state) options->sink.state_free(options->sink.context, store->state);
+        *state = NULL;
         store_close(store, true);
         return error;
     }

@@ -62,6 +62,14 @@ struct store_sink {
                       const uint8_t chain[32]);
     /* Seq up to which files must vanish after a PURGE; 0 none. Asked once, at open. */
     uint64_t (*purge_seq)(void *context, void *state);
+    /* State of an old file (35.9 step 3): fills a state in its genesis form from the decrypted payload, whose
+     * meaning is the sink's. `random`: a number that nobody knows. NULL: no old file is imported. */
+    enum signer_error (*import)(void *context, void *state, const uint8_t *payload, size_t len, uint64_t random,
+                                struct failure *why);
+    /* The body of the CHANGE that tells where the state came from, and what such a record told. */
+    void (*import_body)(void *context, struct buffer *body, uint16_t schema, const uint8_t sha256[32],
+                        uint64_t unix_seconds);
+    bool (*imported)(void *context, void *state, uint8_t sha256[32]);
     /* Guards the live state while `rechained` runs, which happens inside store_wait and
      * store_make_ready, with no lock of the store held. NULL: no guard. */
     void (*lock)(void *lock_context);
