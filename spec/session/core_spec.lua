@@ -222,11 +222,13 @@ describe("committing operations, called straight", function()
         local attempt = group:attempt_id()
         local ok, err = call(function(self)
             core.allow_members(self, { 1, 2 })
-            self:enter()
+            local seats = {}
             for member = 1, 2 do
-                interactive.round2.consume(self, interactive.seat({ session_id = "session", attempt_id = attempt,
-                    member = member, package = signer.frost.signing_package(bytes(package)) }))
+                seats[member] = interactive.seat({ session_id = "session", attempt_id = attempt, member = member,
+                    package = signer.frost.signing_package(bytes(package)) })
             end
+            self:enter()
+            for member = 1, 2 do interactive.round2.consume(self, seats[member]) end
         end)
         assert_error("INTERNAL", ok, err)
         assert.equal(1, #group:session().sets[state.CONSUMED])

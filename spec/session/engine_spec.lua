@@ -76,13 +76,39 @@ describe("engine", function()
         local attempt = group:attempt_id()
         core.call(group.engine, function(self)
             core.allow_members(self, { 1, 2 })
+            local seat = signer.interactive.seat({ session_id = "session", attempt_id = attempt, member = 1,
+                package = signer.frost.signing_package(require("spec.support.vectors").bytes(package)) })
             self:enter()
-            signer.interactive.round2.consume(self, signer.interactive.seat({ session_id = "session", attempt_id = attempt,
-                member = 1, package = signer.frost.signing_package(require("spec.support.vectors").bytes(package)) }))
+            signer.interactive.round2.consume(self, seat)
             error("boom")
         end)
         assert.equal(secrets - 1, group:counts().secrets)
         refused("consumed_nonce_replay", group:round2(package))
+    end)
+
+    it("CC-1 the test build dies where slow work runs under the engine mutex", function()
+        local group = signing.new()
+        local commitments = require("spec.support.vectors").bytes(group:commit())
+        local SIGABRT = 6
+        for what, work in pairs({
+            ["curve arithmetic"] = function() signer.frost.commitments(commitments) end,
+            ["an operator's script"] = function()
+                signer.sandbox.evaluate({ source = "return {}", name = "x", input = {}, settings = {} })
+            end,
+            ["a wait for the store"] = function(call) core.make_ready(call) end,
+            ["a key command"] = function() group.engine:check_key_provider() end,
+            ["a wait for a Lua state"] = function() group:abort() end,
+        }) do
+            local within, without
+            core.call(group.engine, function(self)
+                self:enter()
+                within = core.fork(function() work(self) end)
+                self:leave()
+                without = what == "a wait for the store" and 0 or core.fork(function() work(self) end)
+            end)
+            assert.equal(SIGABRT, within & 127, what)
+            assert.equal(0, without, what)
+        end
     end)
 
     it("D-126 a forked child is refused, touches nothing, and the parent goes on", function()

@@ -1,5 +1,6 @@
 /* The real machine behind struct platform. In the test build each call passes its fault point. */
 #include "base/platform.h"
+#include "base/section.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -56,6 +57,7 @@ static int fault_errno(enum fault_kind kind) {
 }
 
 static int system_open_at(void *context, int directory, const char *name, int flags, mode_t mode) {
+    section_forbids("a file call");
     (void)context;
     enum fault_kind kind = fault_hit(FAULT_OPEN);
     if (kind != FAULT_NONE) return fault_errno(kind);
@@ -68,6 +70,7 @@ static int system_close(void *context, int descriptor) {
 }
 
 static ssize_t system_pread(void *context, int descriptor, void *out, size_t len, off_t offset) {
+    section_forbids("a file call");
     (void)context;
     enum fault_kind kind = fault_hit(FAULT_READ);
     if (kind == FAULT_SHORT && len > 1) return pread(descriptor, out, len / 2, offset);
@@ -87,6 +90,7 @@ static ssize_t system_pwrite(void *context, int descriptor, const void *data, si
 }
 
 static int system_fsync(void *context, int descriptor) {
+    section_forbids("a sync");
     (void)context;
     enum fault_kind kind = fault_hit(FAULT_SYNC);
     if (kind == FAULT_SYNC_LIES) return 0;
@@ -99,6 +103,7 @@ static int system_fsync(void *context, int descriptor) {
 }
 
 static int system_fdatasync(void *context, int descriptor) {
+    section_forbids("a sync");
     (void)context;
     enum fault_kind kind = fault_hit(FAULT_SYNC);
     if (kind == FAULT_SYNC_LIES) return 0;
@@ -111,6 +116,7 @@ static int system_fdatasync(void *context, int descriptor) {
 }
 
 static int system_ftruncate(void *context, int descriptor, off_t len) {
+    section_forbids("a file call");
     (void)context;
     enum fault_kind kind = fault_hit(FAULT_WRITE);
     if (kind != FAULT_NONE) return fault_errno(kind);
@@ -128,6 +134,7 @@ static int system_fstat_at(void *context, int directory, const char *name, struc
 }
 
 static int system_rename_at(void *context, int from_directory, const char *from, int to_directory, const char *to) {
+    section_forbids("a file call");
     (void)context;
     enum fault_kind kind = fault_hit(FAULT_RENAME);
     if (kind != FAULT_NONE) return fault_errno(kind);
@@ -135,6 +142,7 @@ static int system_rename_at(void *context, int from_directory, const char *from,
 }
 
 static int system_unlink_at(void *context, int directory, const char *name, int flags) {
+    section_forbids("a file call");
     (void)context;
     enum fault_kind kind = fault_hit(FAULT_UNLINK);
     if (kind != FAULT_NONE) return fault_errno(kind);
@@ -142,6 +150,7 @@ static int system_unlink_at(void *context, int directory, const char *name, int 
 }
 
 static int system_mkdir_at(void *context, int directory, const char *name, mode_t mode) {
+    section_forbids("a file call");
     (void)context;
     enum fault_kind kind = fault_hit(FAULT_OPEN);
     if (kind != FAULT_NONE) return fault_errno(kind);

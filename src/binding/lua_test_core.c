@@ -179,9 +179,9 @@ static int fork_and_run(lua_State *L) {
 
 static int poison(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
-    pthread_mutex_lock(&engine->mutex);
+    engine_lock(engine);
     engine->poisoned = true;
-    pthread_mutex_unlock(&engine->mutex);
+    engine_unlock(engine);
     return 0;
 }
 

@@ -44,9 +44,9 @@ static void commit(lua_State *L, struct engine *engine, struct changes *changes)
 }
 
 static bool exists(struct engine *engine, const char *id, size_t len) {
-    pthread_mutex_lock(&engine->mutex);
+    engine_lock(engine);
     bool found = engine->state && state_session(engine->state, id, len);
-    pthread_mutex_unlock(&engine->mutex);
+    engine_unlock(engine);
     return found;
 }
 
@@ -279,9 +279,9 @@ static int rekey(lua_State *L) {
     change_rekey_event(&changes, id, len, &event);
     commit(L, engine, &changes);
     if (!*key_group) return 0;
-    pthread_mutex_lock(&engine->mutex); /* the kill switch wipes the wallet's live nonces (D-062) */
+    engine_lock(engine); /* the kill switch wipes the wallet's live nonces (D-062) */
     live_remove_key_group(engine->live, key_group, strlen(key_group));
-    pthread_mutex_unlock(&engine->mutex);
+    engine_unlock(engine);
     return 0;
 }
 
@@ -368,10 +368,10 @@ static int evict(lua_State *L) {
     struct changes changes;
     open_state(L, engine);
     changes_init(&changes);
-    pthread_mutex_lock(&engine->mutex);
+    engine_lock(engine);
     const struct session *session = state_session(engine->state, id, len);
     if (session) change_tombstone(&changes, session);
-    pthread_mutex_unlock(&engine->mutex);
+    engine_unlock(engine);
     change_session_delete(&changes, id, len);
     commit(L, engine, &changes);
     return 0;
@@ -416,7 +416,7 @@ static int session_table(lua_State *L) {
     size_t len;
     const char *id = check_id(L, &len);
     open_state(L, engine);
-    pthread_mutex_lock(&engine->mutex);
+    engine_lock(engine);
     const struct session *session = state_session(engine->state, id, len);
     if (session) {
         lua_newtable(L);
@@ -444,7 +444,7 @@ static int session_table(lua_State *L) {
     } else {
         lua_pushnil(L);
     }
-    pthread_mutex_unlock(&engine->mutex);
+    engine_unlock(engine);
     return 1;
 }
 
@@ -467,10 +467,10 @@ static int live_entries(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     size_t len;
     const char *id = check_id(L, &len);
-    pthread_mutex_lock(&engine->mutex);
+    engine_lock(engine);
     lua_newtable(L);
     push_session_entries(L, live_session_find(engine->live, id, len));
-    pthread_mutex_unlock(&engine->mutex);
+    engine_unlock(engine);
     return 1;
 }
 
@@ -479,7 +479,7 @@ static int counts(lua_State *L) {
     struct vault_usage usage;
     open_state(L, engine);
     vault_usage(engine->vault, &usage);
-    pthread_mutex_lock(&engine->mutex);
+    engine_lock(engine);
     lua_newtable(L);
     set_integer(L, "sessions", state_session_count(engine->state));
     set_integer(L, "active", state_active_count(engine->state));
@@ -488,7 +488,7 @@ static int counts(lua_State *L) {
     set_integer(L, "witness_base", state_witness_base(engine->state));
     set_integer(L, "waiting_retirements", engine->retirements.count);
     set_integer(L, "secrets", usage.live_slots);
-    pthread_mutex_unlock(&engine->mutex);
+    engine_unlock(engine);
     return 1;
 }
 
@@ -520,10 +520,10 @@ static int digest(lua_State *L) {
     crypto_hash_sha256_state hash;
     open_state(L, engine);
     crypto_hash_sha256_init(&hash);
-    pthread_mutex_lock(&engine->mutex);
+    engine_lock(engine);
     const struct store_sink sink = state_sink(&engine->sink_context);
     enum signer_error error = sink.snapshot(sink.context, engine->state, hash_op, &hash);
-    pthread_mutex_unlock(&engine->mutex);
+    engine_unlock(engine);
     crypto_hash_sha256_final(&hash, out);
     binding_check(L, error, NULL);
     lua_pushlstring(L, (const char *)out, sizeof out);

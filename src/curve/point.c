@@ -6,12 +6,14 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/section.h"
 #include "curve/multi_mul.h"
 
 /* Points that one call of the library's sum takes at most; longer sums go in steps. */
 #define SUM_CHUNK 128
 
 enum signer_error point_decode(struct point *out, const uint8_t in[POINT_BYTES]) {
+    section_forbids("curve arithmetic");
     out->infinity = true;
     if (in[0] != 2 && in[0] != 3) return ERR_FROST_GROUP;
     if (!secp256k1_ec_pubkey_parse(curve_context(), &out->key, in, POINT_BYTES)) return ERR_FROST_GROUP;
@@ -20,6 +22,7 @@ enum signer_error point_decode(struct point *out, const uint8_t in[POINT_BYTES])
 }
 
 enum signer_error point_lift_x(struct point *out, const uint8_t in[XONLY_BYTES]) {
+    section_forbids("curve arithmetic");
     uint8_t compressed[POINT_BYTES];
     compressed[0] = 2;
     memcpy(compressed + 1, in, XONLY_BYTES);
@@ -53,6 +56,7 @@ void point_negate(struct point *inout) {
 }
 
 void point_add(struct point *out, const struct point *a, const struct point *b) {
+    section_forbids("curve arithmetic");
     const struct point *const both[2] = {a, b};
     point_sum(out, both, 2);
 }
@@ -69,6 +73,7 @@ static void sum_keys(struct point *out, const secp256k1_pubkey *const *keys, siz
 }
 
 void point_sum(struct point *out, const struct point *const *points, size_t count) {
+    section_forbids("curve arithmetic");
     const secp256k1_pubkey *keys[SUM_CHUNK];
     struct point sum;
     point_set_infinity(&sum);
@@ -83,6 +88,7 @@ void point_sum(struct point *out, const struct point *const *points, size_t coun
 }
 
 enum signer_error point_mul_base(struct point *out, const struct scalar *secret) {
+    section_forbids("curve arithmetic");
     uint8_t raw[SCALAR_BYTES];
     if (scalar_is_zero(secret)) {
         point_set_infinity(out);
@@ -97,6 +103,7 @@ enum signer_error point_mul_base(struct point *out, const struct scalar *secret)
 }
 
 void point_mul_public(struct point *out, const struct scalar *factor, const struct point *point) {
+    section_forbids("curve arithmetic");
     uint8_t raw[SCALAR_BYTES];
     if (point->infinity || scalar_is_zero(factor)) {
         point_set_infinity(out);
@@ -138,6 +145,7 @@ static void sum_by_library(struct point *out, const struct point_term *terms, si
 }
 
 void point_multi_mul(struct point *out, const struct point_term *terms, size_t count) {
+    section_forbids("curve arithmetic");
     struct point sum;
     if (!kernel_multi_mul(&sum, terms, count)) sum_by_library(&sum, terms, count);
     *out = sum;
@@ -153,6 +161,7 @@ static void horner_by_library(struct point *out, const struct point *coefficient
 }
 
 void point_horner(struct point *out, const struct point *coefficients, size_t count, const struct scalar *x) {
+    section_forbids("curve arithmetic");
     struct point sum;
     bool small = (x->limb[0] >> 32 | x->limb[1] | x->limb[2] | x->limb[3]) == 0;
     if (!small || !kernel_horner(&sum, coefficients, count, (uint32_t)x->limb[0]))
@@ -162,6 +171,7 @@ void point_horner(struct point *out, const struct point *coefficients, size_t co
 
 bool schnorr_verify(const uint8_t signature[64], const uint8_t *message, size_t message_len,
                     const uint8_t key_x[XONLY_BYTES]) {
+    section_forbids("curve arithmetic");
     static const uint8_t empty[1];
     secp256k1_xonly_pubkey key;
     if (!secp256k1_xonly_pubkey_parse(curve_context(), &key, key_x)) return false;

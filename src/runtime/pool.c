@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/section.h"
 #include "binding/binding.h"
 #include "runtime/lua_origin.h"
 #include "runtime/modules.h"
@@ -114,6 +115,7 @@ failed:
 }
 
 struct lua_slot *pool_take(struct runtime *runtime) {
+    section_forbids("a wait for a Lua state");
     pthread_mutex_lock(&runtime->mutex);
     struct lua_slot *slot = runtime->idle;
     if (slot) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/section.h"
 #include "runtime/plain.h"
 
 /* Instructions between two looks of the hook. */
@@ -228,6 +229,7 @@ static void run_in_c_locale(struct sandbox_verdict *out, struct sandbox *sandbox
 }
 
 static void run_limited(struct sandbox_verdict *out, struct run *run, const struct sandbox_limits *limits) {
+    section_forbids("an operator's script");
     memset(out, 0, sizeof *out);
     struct sandbox sandbox = {.limits = {SANDBOX_MEMORY_MAX, SANDBOX_INSTRUCTIONS_MAX}, .weight = 1};
     if (limits) sandbox.limits = *limits;

@@ -41,7 +41,7 @@ enum signer_error call_enter(struct call *call, struct failure *why) {
     if (!call->memory_only) error = engine_open(engine, why);
     if (error != SIGNER_OK) return error;
     if (engine_is_forked(engine)) return fail_plain(why, ERR_PROCESS_FORKED);
-    pthread_mutex_lock(&engine->mutex);
+    engine_lock(engine);
     call->locked = true;
     call->durable = false; /* a wait before this section says nothing of what it will append */
     call->section = ++engine->sections;
@@ -62,7 +62,7 @@ enum signer_error call_enter(struct call *call, struct failure *why) {
 void call_leave(struct call *call) {
     if (!call->locked) return;
     call->locked = false;
-    pthread_mutex_unlock(&call->engine->mutex);
+    engine_unlock(call->engine);
 }
 
 static void depend_on(struct call *call, uint64_t ticket) {
@@ -216,12 +216,12 @@ static void take_back_open(struct call *call) {
     struct engine *engine = call->engine;
     if (!opened->active) return;
     opened->active = false;
-    pthread_mutex_lock(&engine->mutex);
+    engine_lock(engine);
     struct live_entry *entry = live_find(engine->live, opened->session_id, opened->session_id_len, opened->member);
     if (entry && entry->serial == opened->serial) live_remove(engine->live, entry);
     const struct session *wallet = state_wallet(engine->state, opened->key_group, strlen(opened->key_group), NULL);
     if (opened->token && wallet) budget_give_back_heartbeat(call, wallet);
-    pthread_mutex_unlock(&engine->mutex);
+    engine_unlock(engine);
 }
 
 enum signer_error call_wait(struct call *call, struct failure *why) {
@@ -249,10 +249,10 @@ void call_unpin(struct call *call) {
     if (!call->pinned) return;
     struct engine *engine = call->engine;
     bool locked = call->locked;
-    if (!locked) pthread_mutex_lock(&engine->mutex);
+    if (!locked) engine_lock(engine);
     struct session *session = state_session(engine->state, call->pinned_id, call->pinned_id_len);
     if (session == call->pinned && session->pins > 0) session->pins--;
-    if (!locked) pthread_mutex_unlock(&engine->mutex);
+    if (!locked) engine_unlock(engine);
     call->pinned = NULL;
 }
 

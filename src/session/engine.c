@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/section.h"
 #include "session/budget.h"
 #include "session/gates.h"
 #include "session/live.h"
@@ -84,6 +85,16 @@ void engine_destroy(struct engine *engine, bool abandon) {
     pthread_mutex_destroy(&engine->mutex);
     pthread_mutex_destroy(&engine->initialisation);
     free(engine);
+}
+
+void engine_lock(struct engine *engine) {
+    pthread_mutex_lock(&engine->mutex);
+    section_begin();
+}
+
+void engine_unlock(struct engine *engine) {
+    section_end();
+    pthread_mutex_unlock(&engine->mutex);
 }
 
 void engine_count(struct engine *engine, enum counter counter) {

@@ -72,6 +72,9 @@ void engine_destroy(struct engine *engine, bool abandon);
 enum signer_error engine_open(struct engine *engine, struct failure *why);
 /* True in a process that is not the one which opened the state (D-126). */
 bool engine_is_forked(const struct engine *engine);
+/* The engine mutex; what it forbids is asserted in test builds (base/section.h). */
+void engine_lock(struct engine *engine);
+void engine_unlock(struct engine *engine);
 /* Any thread, no lock. */
 void engine_count(struct engine *engine, enum counter counter);
 uint64_t engine_counter(struct engine *engine, enum counter counter);

@@ -17,12 +17,12 @@ struct opening {
 
 static void lock_state(void *context) {
     struct engine *engine = context;
-    pthread_mutex_lock(&engine->mutex);
+    engine_lock(engine);
 }
 
 static void unlock_state(void *context) {
     struct engine *engine = context;
-    pthread_mutex_unlock(&engine->mutex);
+    engine_unlock(engine);
 }
 
 static enum signer_error read_limits(struct engine *engine, struct store_options *options, struct failure *why) {
@@ -70,13 +70,13 @@ static enum signer_error open_once(struct engine *engine, struct failure *why) {
     enum signer_error error = read_options(engine, &opening, why);
     if (error == SIGNER_OK) error = store_open(&store, &state, &opening.options, why);
     if (error == SIGNER_OK) {
-        pthread_mutex_lock(&engine->mutex);
+        engine_lock(engine);
         engine->store = store;
         engine->state = state;
         state_loaded(state, now_ms / 1000 > 0 ? now_ms / 1000 : 1);
         for (struct session *session = state_next(state, NULL); session; session = state_next(state, session))
             if (session->seat_count > local_seats) local_seats = session->seat_count;
-        pthread_mutex_unlock(&engine->mutex);
+        engine_unlock(engine);
         engine->process = getpid();
         atomic_store(&engine->opened, true);
         settings_warn_start(&engine->settings, local_seats);

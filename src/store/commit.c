@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "base/section.h"
 #include "store/internal.h"
 #include "store/io.h"
 #include "store/mark.h"
@@ -196,6 +197,7 @@ void commit_sync(struct store *store) {
 }
 
 enum signer_error store_wait(struct store *store, uint64_t ticket, struct failure *why) {
+    section_forbids("a wait for the store");
     enum signer_error error = SIGNER_OK;
     bool purge = false;
     pthread_mutex_lock(&store->mutex);
@@ -354,6 +356,7 @@ static enum signer_error next_step(struct store *store, enum record_class class,
 }
 
 enum signer_error store_make_ready(struct store *store, enum record_class class, struct failure *why) {
+    section_forbids("a wait for the store");
     enum signer_error error = SIGNER_OK;
     bool rotated = false;
     pthread_mutex_lock(&store->mutex);

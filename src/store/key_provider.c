@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "base/platform.h"
+#include "base/section.h"
 
 #define STATE_KEY_BYTES 32
 #define STATE_KEY_TEXT_BYTES 64
@@ -297,6 +298,7 @@ cleanup:
 
 enum signer_error key_provider_fetch(const struct key_provider *provider, struct vault *vault, vault_handle *key,
                                      struct failure *why) {
+    section_forbids("a key command");
     struct failure reason = {0};
     void *memory = NULL;
     enum signer_error error = vault_new(vault, SECRET_STATE_KEY, STATE_KEY_BYTES, key, &memory);
