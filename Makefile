@@ -30,6 +30,9 @@ ENTRY    := $(sort $(filter-out src/abi/module.c,$(wildcard src/abi/*.c)))
 EMBEDDED := $(sort $(shell find lua policies -name '*.lua' 2>/dev/null))
 OBJECTS   = $(PARTS:%.c=$(OUT)/obj/%.o)
 
+# Every build runs in a make of its own, after `deps`: as many jobs as processors unless the caller said.
+BUILD_WITH = +@$(MAKE) $(if $(V),,-s) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 # Short lines while building; `make V=1` shows the commands.
 SAY = $(if $(V),,@echo "  $(1) $@";)
 
@@ -37,7 +40,7 @@ SAY = $(if $(V),,@echo "  $(1) $@";)
 .PHONY: all help deps deps-quiet demo check test-build asan tsan lint bench install clean part part-module lint-tree FORCE
 
 all: deps-quiet ## build the library, the Lua module and the command (the default)
-	@$(MAKE) $(if $(V),,-s) --no-print-directory $(BUILD)/libfrost_tbtc.so $(BUILD)/tbtc_signer.so $(BUILD)/tbtc-signer
+	$(BUILD_WITH) $(BUILD)/libfrost_tbtc.so $(BUILD)/tbtc_signer.so $(BUILD)/tbtc-signer
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -95,7 +98,7 @@ $(OUT)/tbtc_signer.so: $(OBJECTS) $(OUT)/obj/src/abi/module.o $(OUT)/obj/gen/lua
 # A module of a few folders only, to try one part alone:
 #   make part DIRS="base curve frost" MODULES="frost"   ->  build/part/tbtc_signer.so
 part:
-	@$(MAKE) $(if $(V),,-s) --no-print-directory VARIANT=test OUT=$(BUILD)/part BINDINGS="$(MODULES:%=src/binding/lua_%.c)" \
+	$(BUILD_WITH) VARIANT=test OUT=$(BUILD)/part BINDINGS="$(MODULES:%=src/binding/lua_%.c)" \
 	    PARTS="$(wildcard $(DIRS:%=src/%/*.c)) src/binding/binding.c $(MODULES:%=src/binding/lua_%.c)" part-module
 
 part-module: $(OBJECTS) $(OUT)/gen/objects
@@ -106,18 +109,18 @@ part-module: $(OBJECTS) $(OUT)/gen/objects
 
 # -- tests ------------------------------------------------------------------------------------------
 test-build:
-	@$(MAKE) $(if $(V),,-s) --no-print-directory VARIANT=test $(BUILD)/test/libfrost_tbtc.so $(BUILD)/test/tbtc_signer.so
+	$(BUILD_WITH) VARIANT=test $(BUILD)/test/libfrost_tbtc.so $(BUILD)/test/tbtc_signer.so
 
 check: all ## build, then run every spec
 	@$(MAKE) $(if $(V),,-s) --no-print-directory test-build
 	@scripts/check test
 
 asan: deps-quiet ## the specs under address and undefined-behaviour sanitizers
-	@$(MAKE) $(if $(V),,-s) --no-print-directory VARIANT=asan $(BUILD)/asan/libfrost_tbtc.so $(BUILD)/asan/tbtc_signer.so
+	$(BUILD_WITH) VARIANT=asan $(BUILD)/asan/libfrost_tbtc.so $(BUILD)/asan/tbtc_signer.so
 	@scripts/check asan
 
 tsan: deps-quiet ## threads against the ABI under thread sanitizer
-	@$(MAKE) $(if $(V),,-s) --no-print-directory VARIANT=tsan $(BUILD)/tsan/libfrost_tbtc.so
+	$(BUILD_WITH) VARIANT=tsan $(BUILD)/tsan/libfrost_tbtc.so
 	@scripts/check tsan
 
 lint: deps-quiet ## layers, layout, warnings of C and Lua
