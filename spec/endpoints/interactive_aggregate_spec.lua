@@ -48,8 +48,9 @@ describe("interactive_aggregate", function()
         answer("signature_shares", { signing_package_hex = package, taproot_merkle_root_hex = "" })
         answer("identifier", { signature_shares = { { identifier = '""', data_hex = shares[1] } } })
         answer("32 bytes", { signature_shares = { { identifier = signing.identifier(1), data_hex = "00" } } })
-        answer("scalar", { signature_shares = { { identifier = signing.identifier(1), data_hex = ("ff"):rep(32) } },
-            taproot_merkle_root_hex = ("11"):rep(32) })
+        answer("scalar", { signature_shares = { { identifier = signing.identifier(1), data_hex = ("ff"):rep(32) } } })
+        local twice = { identifier = signing.identifier(1), data_hex = shares[1] }
+        answer("Duplicated identifier", { signature_shares = { twice, twice } })
         answer("taproot_merkle_root_hex", { signature_shares = { { identifier = signing.identifier(1), data_hex = shares[1] } },
             taproot_merkle_root_hex = "" })
         want.taproot_merkle_root_hex = nil

@@ -94,6 +94,29 @@ describe("concurrency", function()
         assert.equal(1, (count(finish(running))))
     end)
 
+    it("D-120 an answer that rests on a retirement, or on an eviction, waits for its record", function()
+        local asking = { { "interactive_session_open", group:open_request() },
+            { "retire_distributed_dkg_key_packages", { key_group = group.key_group } } }
+        for _, keeps in ipairs({ false, true }) do
+            if keeps then -- the wallet's session stays: it holds a transaction
+                group = signing.new()
+                state.transaction(group.engine, "wallet",
+                    { session_id = "wallet", tx = "\1", sighashes = { ("\1"):rep(32) }, prevouts = { { 1, "\x51" } } })
+                asking[1][2], asking[2][2] = group:open_request(), { key_group = group.key_group }
+            end
+            fault.arm("sync", "pause")
+            local retiring = start({ asking[2] })
+            await("sync", 1)
+            local waiting = start(asking)
+            luv.sleep(50)
+            assert.equal(0, waiting:done())
+            fault.release()
+            assert.equal(1, (count(finish(retiring))))
+            local again, refusals = count(finish(waiting), "dkg_not_ready")
+            assert.same({ 1, 1 }, { again, refusals })
+        end
+    end)
+
     it("AGG-14 of eight aggregates one gives a signature", function()
         local package = group:prepare()
         local shares = group:shares(package)

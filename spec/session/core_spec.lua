@@ -243,6 +243,15 @@ describe("committing operations, called straight", function()
                 attempt_id = ("0"):rep(64), member = 1 }))
         end)
         assert.is_false(ok)
+        for _, step in ipairs({
+            function(self) signer.persist.retire(self, group.key_group) end,
+            function(self) signer.build_tx.commit(self, "session", "", signer.build_tx.plan(self, {}, {})) end,
+        }) do
+            local done, err = call(step)
+            assert.is_false(done)
+            assert.truthy(tostring(err):find("the engine is not held", 1, true), tostring(err))
+        end
+        assert.equal(0, group:counts().sessions - 1)
     end)
 
     local function open_request(changes)

@@ -127,7 +127,7 @@ static int commit(lua_State *L) {
     struct failure why = {0};
     struct build_result result;
     size_t len;
-    struct call *call = binding_check_call(L, 1);
+    struct call *call = binding_check_locked_call(L, 1);
     const char *session_id = luaL_checklstring(L, 2, &len);
     const char *fingerprint = luaL_optstring(L, 3, "");
     const struct build_plan *object = luaL_checkudata(L, 4, PLAN_METATABLE);

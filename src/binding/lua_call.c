@@ -19,6 +19,12 @@ struct call *binding_check_call(lua_State *L, int index) {
     return *slot;
 }
 
+struct call *binding_check_locked_call(lua_State *L, int index) {
+    struct call *call = binding_check_call(L, index);
+    if (!call->locked) luaL_error(L, "the engine is not held");
+    return call;
+}
+
 void binding_end_call(lua_State *L, int index) {
     struct call **slot = luaL_checkudata(L, index, CALL_METATABLE);
     *slot = NULL;

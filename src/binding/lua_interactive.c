@@ -74,9 +74,7 @@ static int read_attempt_id(lua_State *L) {
 /* -- open ---------------------------------------------------------------------------------------- */
 
 static struct call *check_locked(lua_State *L) {
-    struct call *call = binding_check_call(L, 1);
-    if (!call->locked) luaL_error(L, "the engine is not held");
-    return call;
+    return binding_check_locked_call(L, 1);
 }
 
 /* The object as this critical section knows it: what an earlier one found is looked for again. */

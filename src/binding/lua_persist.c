@@ -121,7 +121,7 @@ static int members(lua_State *L) {
 static int commit(lua_State *L) {
     struct failure why = {0};
     struct persist_result result;
-    struct call *call = binding_check_call(L, 1);
+    struct call *call = binding_check_locked_call(L, 1);
     const struct persist_plan *object = luaL_checkudata(L, 2, PLAN_METATABLE);
     binding_check(L, persist_commit(call, object, &result, &why), &why);
     lua_createtable(L, 0, 5);
@@ -149,7 +149,7 @@ static int retire(lua_State *L) {
     struct failure why = {0};
     struct retire_result result;
     size_t len;
-    struct call *call = binding_check_call(L, 1);
+    struct call *call = binding_check_locked_call(L, 1);
     const char *key_group = luaL_checklstring(L, 2, &len);
     if (len != KEY_GROUP_TEXT_BYTES) return binding_raise_error(L, ERR_VALIDATION, "key_group is no group key");
     binding_check(L, retire_wallet(call, key_group, &result, &why), &why);

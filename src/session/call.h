@@ -45,7 +45,7 @@ struct call {
     /* Retirements and evictions found on the way: they ride in the call's own record. */
     struct changes housekeeping;
     size_t retirements_taken; /* first entries of engine->retirements that housekeeping holds */
-    bool evicts;
+    bool evicts; /* its record removes a session or a wallet */
     struct session *pinned; /* by call_pin */
     char pinned_id[SESSION_ID_BYTES_MAX];
     size_t pinned_id_len;
@@ -62,7 +62,7 @@ void call_begin(struct call *call, struct engine *engine);
 enum signer_error call_enter(struct call *call, struct failure *why);
 void call_leave(struct call *call);
 /* The reply depends on what this session and its wallet wrote last (D-120). NULL: on the newest
- * record that removed a session, since its absence may stem from that. */
+ * record that removed a session or a wallet, since its absence may stem from that. */
 void call_depend(struct call *call, const struct session *session);
 /* Unix seconds for a time that is only recorded: at least 1 (D-039). */
 uint64_t call_recorded_time(const struct call *call);

@@ -44,7 +44,7 @@ void view_find_wallet(struct call *call, struct session_view *view, const char *
         len = key_group ? strlen(key_group) : 0;
     }
     view->wallet = key_group ? state_wallet(call->engine->state, key_group, len, view->session) : NULL;
-    if (view->wallet) call_depend(call, view->wallet);
+    if (view->wallet || key_group) call_depend(call, view->wallet);
 }
 
 enum signer_error view_require_session(const struct session_view *view, struct failure *why) {

@@ -52,6 +52,7 @@ enum signer_error retire_wallet(struct call *call, const char *key_group, struct
     changes_init(&changes);
     clear_fields(&changes, wallet);
     change_purge(&changes);
+    call->evicts = true;
     enum signer_error error = call_commit(call, &changes, RECORD_RESERVED, why);
     changes_free(&changes);
     if (!error) live_remove_key_group(call->engine->live, key_group, KEY_GROUP_TEXT_BYTES);

@@ -34,14 +34,16 @@ function aggregate.gates(call, request)
     local attempt_id = check.attempt_id(request.attempt_id)
     local package = check.decoded(request.signing_package_hex, "signing_package_hex: ")
     local shares = read_shares(request.signature_shares)
+    local good, root = pcall(check.root, request.taproot_merkle_root_hex) -- answered behind the shares
     request.attempt_id = attempt_id
     request.work = interactive.aggregate({
         session_id = request.session_id,
         attempt_id = attempt_id,
         package = package,
         shares = shares,
-        root = (check.root(request.taproot_merkle_root_hex)),
+        root = good and root or nil,
     })
+    if not good then error(root, 0) end
 end
 
 --- What must hold before and after the computation.
