@@ -163,6 +163,7 @@ describe("key provider", function()
                 pipe:close()
                 return text
             end
+            collectgarbage() -- files that earlier specs left open
             local before = held()
             run("echo " .. KEY)
             refused("status", "exit 1")
