@@ -200,6 +200,40 @@ describe("store rotation", function()
             assert.same({ "\22allow one", "\22refuse two" }, store:audit(1))
         end)
 
+        it("also those of a log that this process never read: it goes at a later opening", function()
+            disk.commit(store, disk.body("one") .. verdict("allow one"))
+            reopened()
+            disk.commit(store, verdict("refuse two"), "note")
+            for _ = 1, 3 do reopened() end
+            assert.is_false(has(disk.log_name(1)) or has(disk.log_name(2)))
+            assert.same({ "\22allow one" }, store:audit(1))
+            assert.same({ "\22refuse two" }, store:audit(2))
+        end)
+
+        it("a log whose verdicts cannot be written for now is kept; after a PURGE it goes all the same", function()
+            disk.commit(store, disk.body("one") .. verdict("allow one"))
+            reopened()
+            store:close(true)
+            store = nil
+            for call = 1, 100 do -- the first one that an opening survives is the audit file's
+                fault.arm("write", "no_space", call, true)
+                local good, result = pcall(disk.open, directory)
+                fault.clear()
+                store = good and result or nil
+                if good then break end
+            end
+            assert.is_true(has(disk.log_name(1)))
+            reopened()
+            assert.is_false(has(disk.log_name(1)))
+            assert.same({ "\22allow one" }, store:audit(1))
+            disk.commit(store, disk.body("two") .. verdict("allow two"))
+            local number = store:info().log_number
+            fault.arm("clock", "error", 3) -- log, snapshot, audit
+            disk.commit(store, disk.op(21))
+            fault.clear()
+            assert.is_false(has(disk.log_name(number)))
+        end)
+
         it("a log without a verdict leaves none", function()
             disk.commit(store, disk.body("one") .. disk.op(21))
             assert.is_false(has("audit-0000000000000001"))

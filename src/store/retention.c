@@ -24,13 +24,40 @@ static const struct path_log *on_path(const struct path_log *path, size_t count,
     return NULL;
 }
 
-/* A log that cannot be read any more takes its verdicts with it: a PURGE must not wait for them. */
-static void keep_verdicts(const struct core *core, const struct path_log *path, size_t count, size_t index) {
-    struct failure damage = {0};
-    if (index + 1 >= count) return;
-    const uint64_t last = path[index + 1].header.base_seq;
-    if (audit_copy(&path[index].header, last, core, &damage) != SIGNER_OK)
-        store_report("verdicts of a log could not be kept: %s", damage.detail);
+/* Verdicts of one log, up to the record that its successor continues. `*header` becomes its own. */
+static enum signer_error keep_verdicts(struct file_header *header, uint64_t number, uint64_t last,
+                                       const struct core *core, struct failure *why) {
+    struct log_reader reader;
+    enum signer_error error = log_reader_open(&reader, number, core, why);
+    if (error != SIGNER_OK) return error;
+    *header = reader.header;
+    log_reader_close(&reader);
+    return audit_copy(header, last, core, why);
+}
+
+static bool is_damage(enum signer_error error) {
+    return error == ERR_STATE_CORRUPT || error == ERR_STATE_VERSION || error == ERR_STATE_FOREIGN ||
+           error == ERR_STATE_KEY_MISMATCH;
+}
+
+/* Of every log below `oldest` on its path that is still there, also of those that this process never read.
+ * Trouble that passes keeps the files for now, unless a PURGE wants them gone; a damaged log takes its
+ * verdicts with it. */
+static enum signer_error keep_all_verdicts(const struct core *core, const struct file_header *oldest,
+                                           const struct names *names, uint64_t purge_seq, struct failure *why) {
+    struct file_header header = *oldest;
+    if (core->audit_bytes_max == 0) return SIGNER_OK;
+    while (names_hold(names, KIND_LOG, header.parent)) {
+        struct failure trouble = {0};
+        const uint64_t number = header.parent;
+        enum signer_error error = keep_verdicts(&header, number, header.base_seq, core, &trouble);
+        if (error == SIGNER_OK) continue;
+        const bool known = header.number == number;
+        if (!is_damage(error) && !(known && header.base_seq < purge_seq)) return fail(why, error, "%s", trouble.detail);
+        store_report("verdicts of a log could not be kept: %s", trouble.detail);
+        if (!known) break; /* nothing leads further down */
+    }
+    return SIGNER_OK;
 }
 
 static enum signer_error unlink_file(const struct core *core, const struct numbered_file *file, struct failure *why) {
@@ -46,21 +73,19 @@ enum signer_error retention_run(const struct core *core, const struct path_log *
     const size_t first = retention_first(path, count, purge_seq);
     const uint64_t oldest = path[first].header.number, head = path[count - 1].header.number;
     struct names names;
-    size_t removed = 0;
     enum signer_error error = names_read(&names, &core->place, why);
     if (error != SIGNER_OK) return error;
-    for (size_t i = 0; i < first; i++)
-        keep_verdicts(core, path, count, i);
+    error = keep_all_verdicts(core, &path[first].header, &names, purge_seq, why);
     for (size_t i = 0; i < names.count && error == SIGNER_OK; i++) { /* lowest first */
         const struct numbered_file *file = &names.files[i];
         if (file->kind == KIND_AUDIT || file->number >= head) continue;
         if (file->number >= oldest && on_path(path, count, file->number)) continue;
         error = unlink_file(core, file, why);
-        removed++;
     }
     names_free(&names);
     if (error == SIGNER_OK) error = audit_trim(core, why);
-    if (error == SIGNER_OK && removed > 0 && purge_seq > 0)
+    /* Also with nothing removed: the sync of an earlier run may have failed. */
+    if (error == SIGNER_OK && purge_seq > 0)
         error = place_sync(&core->place, core->place.directory, "the store directory", why);
     return error;
 }
