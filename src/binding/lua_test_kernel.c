@@ -1,8 +1,8 @@
 /* Module `test_kernel` (test builds): the field and the sums of the public kernel alone, without the
  * library behind them. */
 #include "binding/frost_objects.h"
-#include "curve/field.h"
-#include "curve/multi_mul.h"
+#include "curve/inverse.h"
+#include "curve/kernel.h"
 
 static void check_field(lua_State *L, int index, struct field *out) {
     field_decode(out, binding_check_raw(L, index, FIELD_BYTES));
@@ -95,7 +95,8 @@ static int multi_mul(lua_State *L) {
         if (terms[i].point) check_point(L, -1, &points[i]);
         lua_pop(L, 3);
     }
-    bool good = kernel_multi_mul(&sum, terms, count);
+    const struct kernel *kernel = kernel_active();
+    bool good = kernel && kernel->multi_mul(&sum, terms, count);
     return push_sum(L, good, &sum);
 }
 
@@ -109,20 +110,29 @@ static int horner(lua_State *L) {
         check_point(L, -1, &points[i]);
         lua_pop(L, 1);
     }
-    bool good = kernel_horner(&sum, points, count, (uint32_t)luaL_checkinteger(L, 2));
+    const struct kernel *kernel = kernel_active();
+    const struct point *polynomial = points;
+    bool good = kernel && kernel->horner(&sum, &polynomial, 1, count, (uint32_t)luaL_checkinteger(L, 2));
     return push_sum(L, good, &sum);
 }
 
+/* name() -> "assembly", "portable" or "library": the path taken */
+static int name(lua_State *L) {
+    lua_pushstring(L, kernel_name());
+    return 1;
+}
+
+/* use(name) -> whether that path is there; it is taken from now on */
+static int use(lua_State *L) {
+    lua_pushboolean(L, kernel_use(luaL_checkstring(L, 1)));
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"add", add},
-    {"sub", sub},
-    {"mul", mul},
-    {"inverse", inverse},
-    {"encode", encode},
-    {"is_zero", is_zero},
-    {"multi_mul", multi_mul},
-    {"horner", horner},
-    {NULL, NULL},
+    {"name", name},     {"use", use},         {"add", add},
+    {"sub", sub},       {"mul", mul},         {"inverse", inverse},
+    {"encode", encode}, {"is_zero", is_zero}, {"multi_mul", multi_mul},
+    {"horner", horner}, {NULL, NULL},
 };
 
 int luaopen_binding_test_kernel(lua_State *L) {

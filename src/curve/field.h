@@ -4,8 +4,10 @@
 #ifndef SIGNER_CURVE_FIELD_H
 #define SIGNER_CURVE_FIELD_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "curve/limb.h"
 
@@ -62,7 +64,7 @@ static inline void field_reduce(struct field *out, const uint64_t value[8]) {
     }
 }
 
-static inline void field_mul(struct field *out, const struct field *a, const struct field *b) {
+static inline void field_mul_portable(struct field *out, const struct field *a, const struct field *b) {
     uint64_t product[8] = {0};
     limb_mul_row(product, a->limb[0], b->limb);
     limb_mul_row(product + 1, a->limb[1], b->limb);
@@ -71,9 +73,19 @@ static inline void field_mul(struct field *out, const struct field *a, const str
     field_reduce(out, product);
 }
 
-static inline void field_sqr(struct field *out, const struct field *a) {
-    field_mul(out, a, a);
+static inline void field_sqr_portable(struct field *out, const struct field *a) {
+    field_mul_portable(out, a, a);
 }
+
+/* A file that is reached behind the check of the processor defines SIGNER_FIELD_ADX before this header. */
+#ifdef SIGNER_FIELD_ADX
+#include "curve/field_adx.h"
+#define field_mul field_mul_adx
+#define field_sqr field_sqr_adx
+#else
+#define field_mul field_mul_portable
+#define field_sqr field_sqr_portable
+#endif
 
 static inline void field_double(struct field *out, const struct field *a) {
     field_add(out, a, a);
@@ -91,8 +103,27 @@ static inline bool field_is_zero(const struct field *a) {
     return a->limb[0] == 0 - FIELD_FOLD && (a->limb[1] & a->limb[2] & a->limb[3]) == UINT64_MAX;
 }
 
-void field_decode(struct field *out, const uint8_t in[FIELD_BYTES]); /* any 256 bits */
-void field_encode(uint8_t out[FIELD_BYTES], const struct field *in); /* below p */
-void field_inverse(struct field *out, const struct field *a);        /* 0 gives 0 */
+static inline void field_decode(struct field *out, const uint8_t in[FIELD_BYTES]) { /* any 256 bits */
+    for (int i = 0; i < 4; i++) {
+        uint64_t limb;
+        memcpy(&limb, in + 8 * (3 - i), sizeof limb);
+        out->limb[i] = be64toh(limb);
+    }
+}
+
+static inline void field_encode(uint8_t out[FIELD_BYTES], const struct field *in) { /* below p */
+    struct field value = *in;
+    field_normalize(&value);
+    for (int i = 0; i < 4; i++) {
+        uint64_t limb = htobe64(value.limb[3 - i]);
+        memcpy(out + 8 * i, &limb, sizeof limb);
+    }
+}
+
+static inline bool field_equal(const struct field *a, const struct field *b) {
+    struct field difference;
+    field_sub(&difference, a, b);
+    return field_is_zero(&difference);
+}
 
 #endif

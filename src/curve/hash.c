@@ -6,7 +6,7 @@
 
 static void update_parts(crypto_hash_sha256_state *state, const struct bytes *parts, size_t count) {
     for (size_t i = 0; i < count; i++)
-        if (parts[i].len) crypto_hash_sha256_update(state, parts[i].data, parts[i].len);
+        if (parts[i].len) sha256_update(state, parts[i].data, parts[i].len);
 }
 
 void sha256(uint8_t out[HASH_BYTES], const void *data, size_t len) {
@@ -16,9 +16,9 @@ void sha256(uint8_t out[HASH_BYTES], const void *data, size_t len) {
 
 void sha256_parts(uint8_t out[HASH_BYTES], const struct bytes *parts, size_t count) {
     crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
+    sha256_begin(&state);
     update_parts(&state, parts, count);
-    crypto_hash_sha256_final(&state, out);
+    sha256_finish(&state, out);
     sodium_memzero(&state, sizeof state);
 }
 
@@ -26,19 +26,19 @@ void tagged_hash(uint8_t out[HASH_BYTES], const char *tag, const struct bytes *p
     uint8_t tag_hash[HASH_BYTES];
     crypto_hash_sha256_state state;
     sha256(tag_hash, tag, strlen(tag));
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, tag_hash, sizeof tag_hash);
-    crypto_hash_sha256_update(&state, tag_hash, sizeof tag_hash);
+    sha256_begin(&state);
+    sha256_update(&state, tag_hash, sizeof tag_hash);
+    sha256_update(&state, tag_hash, sizeof tag_hash);
     update_parts(&state, parts, count);
-    crypto_hash_sha256_final(&state, out);
+    sha256_finish(&state, out);
     sodium_memzero(&state, sizeof state);
 }
 
 void scalar_hasher_begin(struct scalar_hasher *hasher, const char *dst, const struct bytes *prefix, size_t count) {
     static const uint8_t zeros[64];
     hasher->dst = dst;
-    crypto_hash_sha256_init(&hasher->prefix);
-    crypto_hash_sha256_update(&hasher->prefix, zeros, sizeof zeros);
+    sha256_begin(&hasher->prefix);
+    sha256_update(&hasher->prefix, zeros, sizeof zeros);
     update_parts(&hasher->prefix, prefix, count);
 }
 
@@ -56,10 +56,10 @@ static void expand_finish(uint8_t out[HASH_WIDE_BYTES], const struct scalar_hash
     uint8_t b0[HASH_BYTES], b1[HASH_BYTES], b2[HASH_BYTES];
     crypto_hash_sha256_state state = hasher->prefix;
     update_parts(&state, rest, count);
-    crypto_hash_sha256_update(&state, length_and_zero, sizeof length_and_zero);
-    crypto_hash_sha256_update(&state, (const uint8_t *)hasher->dst, dst_len);
-    crypto_hash_sha256_update(&state, &dst_len, 1);
-    crypto_hash_sha256_final(&state, b0);
+    sha256_update(&state, length_and_zero, sizeof length_and_zero);
+    sha256_update(&state, (const uint8_t *)hasher->dst, dst_len);
+    sha256_update(&state, &dst_len, 1);
+    sha256_finish(&state, b0);
     expand_block(b1, b0, 1, hasher->dst);
     for (size_t i = 0; i < HASH_BYTES; i++)
         b0[i] ^= b1[i];

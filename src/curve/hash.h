@@ -2,12 +2,12 @@
 #ifndef SIGNER_CURVE_HASH_H
 #define SIGNER_CURVE_HASH_H
 
-#include <sodium.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
 #include "curve/scalar.h"
+#include "curve/sha256.h"
 
 #define HASH_BYTES 32
 #define HASH_WIDE_BYTES 48 /* what expand_message_xmd gives for one scalar */

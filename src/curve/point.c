@@ -4,10 +4,12 @@
 #include <secp256k1_extrakeys.h>
 #include <secp256k1_schnorrsig.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/section.h"
-#include "curve/multi_mul.h"
+#include "curve/kernel.h"
 
 /* Points that one call of the library's sum takes at most; longer sums go in steps. */
 #define SUM_CHUNK 128
@@ -146,27 +148,92 @@ static void sum_by_library(struct point *out, const struct point_term *terms, si
 
 void point_multi_mul(struct point *out, const struct point_term *terms, size_t count) {
     section_forbids("curve arithmetic");
+    const struct kernel *kernel = kernel_active();
     struct point sum;
-    if (!kernel_multi_mul(&sum, terms, count)) sum_by_library(&sum, terms, count);
+    if (!kernel || !kernel->multi_mul(&sum, terms, count)) sum_by_library(&sum, terms, count);
     *out = sum;
 }
 
-static void horner_by_library(struct point *out, const struct point *coefficients, size_t count,
-                              const struct scalar *x) {
-    point_set_infinity(out);
-    for (size_t k = count; k-- > 0;) {
-        point_mul_public(out, x, out);
-        point_add(out, out, &coefficients[k]);
-    }
-}
-
-void point_horner(struct point *out, const struct point *coefficients, size_t count, const struct scalar *x) {
+bool point_terms_cancel(const struct point_term *terms, size_t count) {
     section_forbids("curve arithmetic");
+    const struct kernel *kernel = kernel_active();
     struct point sum;
-    bool small = (x->limb[0] >> 32 | x->limb[1] | x->limb[2] | x->limb[3]) == 0;
-    if (!small || !kernel_horner(&sum, coefficients, count, (uint32_t)x->limb[0]))
-        horner_by_library(&sum, coefficients, count, x);
+    bool cancel;
+    if (kernel && kernel->is_identity(&cancel, terms, count)) return cancel;
+    sum_by_library(&sum, terms, count);
+    return sum.infinity;
+}
+
+enum signer_error point_decode_many(struct point *out, const uint8_t *const *in, size_t count) {
+    section_forbids("curve arithmetic");
+    const struct kernel *kernel = kernel_active();
+    size_t good = kernel && count > 1 ? kernel->decode(out, in, count) : 0;
+    for (size_t i = good; i < count; i++) /* the library has the last word on what is no point */
+        if (point_decode(&out[i], in[i]) != SIGNER_OK) return ERR_FROST_GROUP;
+    return SIGNER_OK;
+}
+
+/* -- polynomials ----------------------------------------------------------------------------------- */
+
+static bool small_value(uint32_t *out, const struct scalar *in) {
+    *out = (uint32_t)in->limb[0];
+    return (in->limb[0] >> 32 | in->limb[1] | in->limb[2] | in->limb[3]) == 0;
+}
+
+static void horner_by_library(struct point *out, const struct point *coefficients, size_t length,
+                              const struct scalar *x) {
+    struct point sum;
+    point_set_infinity(&sum);
+    for (size_t k = length; k-- > 0;) {
+        point_mul_public(&sum, x, &sum);
+        point_add(&sum, &sum, &coefficients[k]);
+    }
     *out = sum;
+}
+
+void point_horner_many(struct point *out, const struct point *const *polynomials, size_t count, size_t length,
+                       const struct scalar *x) {
+    section_forbids("curve arithmetic");
+    const struct kernel *kernel = kernel_active();
+    uint32_t small;
+    if (kernel && small_value(&small, x) && kernel->horner(out, polynomials, count, length, small)) return;
+    for (size_t i = 0; i < count; i++)
+        horner_by_library(&out[i], polynomials[i], length, x);
+}
+
+void point_horner(struct point *out, const struct point *coefficients, size_t length, const struct scalar *x) {
+    point_horner_many(out, &coefficients, 1, length, x);
+}
+
+static bool evaluate_by_kernel(struct point *out, const struct point *coefficients, size_t length,
+                               const struct scalar *at, size_t count) {
+    const struct kernel *kernel = kernel_active();
+    uint32_t *small = kernel ? signer_calloc(count + 1, sizeof *small) : NULL;
+    bool good = small != NULL;
+    for (size_t i = 0; i < count && good; i++)
+        good = small_value(&small[i], &at[i]);
+    good = good && kernel->evaluate(out, coefficients, length, small, count);
+    free(small);
+    return good;
+}
+
+void point_evaluate(struct point *out, const struct point *coefficients, size_t length, const struct scalar *at,
+                    size_t count) {
+    section_forbids("curve arithmetic");
+    if (evaluate_by_kernel(out, coefficients, length, at, count)) return;
+    for (size_t i = 0; i < count; i++)
+        point_horner(&out[i], coefficients, length, &at[i]);
+}
+
+void point_sum_polynomials(struct point *out, const struct point *const *polynomials, size_t count, size_t length) {
+    section_forbids("curve arithmetic");
+    const struct kernel *kernel = kernel_active();
+    if (kernel && kernel->sum_columns(out, polynomials, count, length)) return;
+    for (size_t k = 0; k < length; k++) {
+        point_set_infinity(&out[k]);
+        for (size_t i = 0; i < count; i++)
+            point_add(&out[k], &out[k], &polynomials[i][k]);
+    }
 }
 
 bool schnorr_verify(const uint8_t signature[64], const uint8_t *message, size_t message_len,

@@ -1,6 +1,6 @@
 /* Points of secp256k1: parsed once, kept. Secret multiples of G go through libsecp256k1's constant
- * time code only; sums over public points stand behind point_multi_mul, the one seam behind which
- * a faster kernel may come. */
+ * time code only; work on public points goes to our own kernel (curve/kernel.h), or to the library
+ * where there is none. */
 #ifndef SIGNER_CURVE_POINT_H
 #define SIGNER_CURVE_POINT_H
 
@@ -45,8 +45,25 @@ struct point_term {
 /* Sum of factor * point over PUBLIC values, variable time. */
 void point_multi_mul(struct point *out, const struct point_term *terms, size_t count);
 
-/* Sum of coefficients[k] * x^k, all PUBLIC; cheap for small x. `count` 0 gives the identity. */
-void point_horner(struct point *out, const struct point *coefficients, size_t count, const struct scalar *x);
+/* Whether that sum is the identity: cheaper than the sum. */
+bool point_terms_cancel(const struct point_term *terms, size_t count);
+
+/* Many points of the same form as point_decode, cheaper together; `in` holds pointers to POINT_BYTES each.
+ * ERR_FROST_GROUP when any is wrong. */
+enum signer_error point_decode_many(struct point *out, const uint8_t *const *in, size_t count);
+
+/* Polynomials of `length` PUBLIC coefficients, constant term first; cheap for arguments below 2^32. Length
+ * 0 gives the identity. */
+/* Sum of coefficients[k] * x^k. */
+void point_horner(struct point *out, const struct point *coefficients, size_t length, const struct scalar *x);
+/* The same for `count` polynomials, all at x. */
+void point_horner_many(struct point *out, const struct point *const *polynomials, size_t count, size_t length,
+                       const struct scalar *x);
+/* One polynomial at `count` arguments: cheapest where they follow one another. */
+void point_evaluate(struct point *out, const struct point *coefficients, size_t length, const struct scalar *at,
+                    size_t count);
+/* The sum of polynomials: out[k] = sum of polynomials[i][k] over i below `count`. */
+void point_sum_polynomials(struct point *out, const struct point *const *polynomials, size_t count, size_t length);
 
 /* Verifies a BIP-340 signature over a message of any length under an x-only key. */
 bool schnorr_verify(const uint8_t signature[64], const uint8_t *message, size_t message_len,

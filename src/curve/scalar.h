@@ -26,6 +26,8 @@ void scalar_mul(struct scalar *out, const struct scalar *a, const struct scalar 
 /* Negates in place where `condition` holds, without a branch. */
 void scalar_negate_if(struct scalar *inout, bool condition);
 void scalar_inverse(struct scalar *out, const struct scalar *a); /* 0 gives 0 */
+/* The same for a PUBLIC value, variable time (curve/scalar_public.c). */
+void scalar_inverse_public(struct scalar *out, const struct scalar *a);
 /* One inversion for all (Montgomery's trick); `scratch` holds `count` scalars. Zeros stay zero. */
 void scalar_inverse_batch(struct scalar *inout, size_t count, struct scalar *scratch);
 bool scalar_is_zero(const struct scalar *a);

@@ -29,22 +29,6 @@ static enum signer_error match_shares(const struct scalar **ordered, const struc
     return SIGNER_OK;
 }
 
-/* Every signer whose share does not verify. */
-static enum signer_error find_culprits(const struct frost_round *round, const struct frost_signing_package *package,
-                                       const struct scalar *const *ordered, const struct frost_public_package *keys,
-                                       struct frost_identifier *culprits, size_t *culprit_count) {
-    for (size_t i = 0; i < package->count; i++) {
-        const struct frost_package_entry *entry = &package->entries[i];
-        enum signer_error error =
-            frost_round_check_share(round, package, entry, ordered[i], frost_verifying_share(keys, &entry->identifier));
-        if (error == ERR_FROST_INVALID_SHARE)
-            culprits[(*culprit_count)++] = entry->identifier;
-        else if (error != SIGNER_OK)
-            return error;
-    }
-    return *culprit_count ? ERR_FROST_INVALID_SHARE : ERR_FROST_INVALID_SIGNATURE;
-}
-
 static bool verify_under(const uint8_t signature[FROST_SIGNATURE_BYTES], const uint8_t *message, size_t message_len,
                          const struct point *key) {
     uint8_t encoded[POINT_BYTES];
@@ -72,7 +56,8 @@ enum signer_error frost_aggregate(uint8_t signature[FROST_SIGNATURE_BYTES], cons
     scalar_encode(signature + XONLY_BYTES, &sum);
     if (verify_under(signature, package->message, package->message_len, &round.adjustment.key)) goto cleanup;
     memset(signature, 0, FROST_SIGNATURE_BYTES);
-    error = find_culprits(&round, package, ordered, keys, culprits, culprit_count);
+    error = frost_round_find_culprits(&round, package, ordered, keys, culprits, culprit_count);
+    if (error == SIGNER_OK) error = *culprit_count ? ERR_FROST_INVALID_SHARE : ERR_FROST_INVALID_SIGNATURE;
 cleanup:
     free(ordered);
     frost_round_free(&round);

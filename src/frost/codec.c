@@ -4,6 +4,8 @@
 #include <string.h>
 
 /* Version 0, then CRC-32 of the ciphersuite's context string. */
+#define POINT_CHUNK 64 /* points decoded together */
+
 static const uint8_t HEADER[FROST_HEADER_BYTES] = {0x00, 0x23, 0x0f, 0x8a, 0xb3};
 
 void frost_read_begin(struct frost_reader *reader, const uint8_t *in, size_t len) {
@@ -69,6 +71,19 @@ void frost_read_point(struct frost_reader *reader, struct point *out) {
     if (!raw) return;
     enum signer_error error = point_decode(out, raw);
     if (error != SIGNER_OK) frost_read_fail(reader, error);
+}
+
+void frost_read_points(struct frost_reader *reader, struct point *out, size_t count) {
+    const uint8_t *in[POINT_CHUNK];
+    for (size_t at = 0; at < count && reader->error == SIGNER_OK;) {
+        size_t taken = 0;
+        struct point *chunk = &out[at];
+        for (; taken < POINT_CHUNK && at < count && reader->error == SIGNER_OK; taken++, at++)
+            in[taken] = frost_read_raw(reader, POINT_BYTES);
+        if (reader->error != SIGNER_OK) return;
+        enum signer_error error = point_decode_many(chunk, in, taken);
+        if (error != SIGNER_OK) frost_read_fail(reader, error);
+    }
 }
 
 enum signer_error frost_read_end(struct frost_reader *reader) {

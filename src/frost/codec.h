@@ -21,6 +21,8 @@ const uint8_t *frost_read_raw(struct frost_reader *reader, size_t len); /* NULL 
 void frost_read_identifier(struct frost_reader *reader, struct frost_identifier *out);
 void frost_read_scalar(struct frost_reader *reader, struct scalar *out);
 void frost_read_point(struct frost_reader *reader, struct point *out);
+/* `count` points one after another. */
+void frost_read_points(struct frost_reader *reader, struct point *out, size_t count);
 /* An error found by the caller. */
 void frost_read_fail(struct frost_reader *reader, enum signer_error error);
 /* SIGNER_OK when all was read and nothing was wrong. */

@@ -101,7 +101,7 @@ enum signer_error dkg_part1(struct dkg_round1_package *package, uint8_t *secret,
 
 /* Accepts iff R = mu * G - c * phi_0 with R the even-Y point of the proof. */
 static enum signer_error check_proof(const struct dkg_round1_entry *peer) {
-    struct point commitment, left, right;
+    struct point commitment;
     struct scalar response, challenge;
     const uint8_t *proof = peer->package.proof;
     const struct point *constant = &peer->package.commitments[0];
@@ -109,11 +109,9 @@ static enum signer_error check_proof(const struct dkg_round1_entry *peer) {
         return ERR_FROST_INVALID_PROOF;
     enum signer_error error = dkg_proof_challenge(&challenge, &peer->sender, constant, proof);
     if (error != SIGNER_OK) return error;
-    const struct point_term terms[] = {{NULL, &commitment}, {&challenge, constant}};
-    point_multi_mul(&right, terms, 2);
-    error = point_mul_base(&left, &response);
-    if (error != SIGNER_OK) return error;
-    return point_equal(&left, &right) ? SIGNER_OK : ERR_FROST_INVALID_PROOF;
+    scalar_negate(&response, &response);
+    const struct point_term terms[] = {{NULL, &commitment}, {&challenge, constant}, {&response, NULL}};
+    return point_terms_cancel(terms, 3) ? SIGNER_OK : ERR_FROST_INVALID_PROOF;
 }
 
 /* f(x), the coefficients read where they lie. */
@@ -129,43 +127,43 @@ static void evaluate(struct scalar *out, const struct round1_secret *secret, con
     scalar_clear(&coefficient);
 }
 
-/* Weights that no sender could foresee: drawn from a hash over the own secret package and all proofs. */
-static void begin_weights(struct draw *draw, const struct dkg_round1_entry *const *peers, size_t count,
-                          const uint8_t *secret, size_t secret_len) {
-    uint8_t seed[HASH_BYTES];
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, secret, secret_len);
-    for (size_t i = 0; i < count; i++)
-        crypto_hash_sha256_update(&state, peers[i]->package.proof, FROST_SIGNATURE_BYTES);
-    crypto_hash_sha256_final(&state, seed);
-    draw_begin(draw, seed);
-    sodium_memzero(seed, sizeof seed);
-    sodium_memzero(&state, sizeof state);
-}
-
+/* One proof in the sum. */
 struct weighted_proof {
+    uint8_t encoded[POINT_BYTES]; /* R with even Y */
     struct point commitment;
-    struct scalar weight;    /* 128 bits */
+    struct scalar weight;
     struct scalar challenge; /* weighted */
 };
 
-/* Adds one proof to the sum; false where it is malformed. */
+/* Adds the scalars of one proof to the sum; false where they are malformed. */
 static bool weigh_proof(struct weighted_proof *out, struct scalar *responses, const struct dkg_round1_entry *peer,
                         struct draw *draw) {
-    uint8_t weight[SCALAR_BYTES];
     struct scalar response;
     const uint8_t *proof = peer->package.proof;
-    if (point_lift_x(&out->commitment, proof) != SIGNER_OK || !scalar_decode(&response, proof + XONLY_BYTES) ||
+    out->encoded[0] = 2;
+    memcpy(out->encoded + 1, proof, XONLY_BYTES);
+    if (!scalar_decode(&response, proof + XONLY_BYTES) ||
         dkg_proof_challenge(&out->challenge, &peer->sender, &peer->package.commitments[0], proof) != SIGNER_OK)
         return false;
-    draw_bytes(draw, weight);
-    memset(weight, 0, SCALAR_BYTES / 2);
-    scalar_reduce(&out->weight, weight);
+    draw_weight(draw, &out->weight);
     scalar_mul(&out->challenge, &out->challenge, &out->weight);
     scalar_mul(&response, &response, &out->weight);
     scalar_sub(responses, responses, &response);
     return true;
+}
+
+static bool decode_commitments(struct weighted_proof *proofs, size_t count) {
+    struct point *points = signer_calloc(count + 1, sizeof *points);
+    const uint8_t **encoded = signer_calloc(count + 1, sizeof(const uint8_t *));
+    bool good = points && encoded;
+    for (size_t i = 0; i < count && good; i++)
+        encoded[i] = proofs[i].encoded;
+    good = good && point_decode_many(points, encoded, count) == SIGNER_OK;
+    for (size_t i = 0; i < count && good; i++)
+        proofs[i].commitment = points[i];
+    free(points);
+    free(encoded);
+    return good;
 }
 
 /* True: every proof holds, up to a chance of 2^-128. False says nothing: then each is looked at alone. */
@@ -173,20 +171,20 @@ static bool all_proofs_hold(const struct dkg_round1_entry *const *peers, size_t 
     struct weighted_proof *proofs = signer_calloc(count + 1, sizeof *proofs);
     struct point_term *terms = signer_calloc(2 * count + 1, sizeof *terms);
     struct scalar responses = {{0}};
-    struct point sum = {.infinity = false};
     bool good = proofs && terms;
     for (size_t i = 0; i < count && good; i++) {
         good = weigh_proof(&proofs[i], &responses, peers[i], draw);
         terms[2 * i] = (struct point_term){&proofs[i].weight, &proofs[i].commitment};
         terms[2 * i + 1] = (struct point_term){&proofs[i].challenge, &peers[i]->package.commitments[0]};
     }
+    if (good) good = decode_commitments(proofs, count);
     if (good) {
         terms[2 * count] = (struct point_term){&responses, NULL};
-        point_multi_mul(&sum, terms, 2 * count + 1);
+        good = point_terms_cancel(terms, 2 * count + 1);
     }
     free(proofs);
     free(terms);
-    return good && sum.infinity;
+    return good;
 }
 
 static enum signer_error check_peers(const struct dkg_round1_entry *const *peers, size_t count, uint16_t min_signers,
@@ -218,7 +216,7 @@ enum signer_error dkg_part2(struct dkg_round2_entry *shares, uint8_t *round2_sec
     if (!ordered) goto cleanup;
     error = dkg_order_peers(ordered, peers, peer_count, &own.info);
     if (error != SIGNER_OK) goto cleanup;
-    begin_weights(&draw, ordered, peer_count, secret, secret_len);
+    dkg_begin_weights(&draw, ordered, peer_count, NULL, secret, secret_len);
     error = check_peers(ordered, peer_count, own.info.min_signers, &draw, culprit, has_culprit);
     draw_end(&draw);
     if (error != SIGNER_OK) goto cleanup;

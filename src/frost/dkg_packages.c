@@ -37,8 +37,7 @@ enum signer_error dkg_round1_package_decode(struct dkg_round1_package *out, cons
     if (count > FROST_SIGNERS_MAX) frost_read_fail(&reader, ERR_FROST_DESERIALIZATION);
     if (reader.error != SIGNER_OK) return reader.error;
     if (new_commitments(out, count) != SIGNER_OK) return ERR_OUT_OF_MEMORY;
-    for (size_t k = 0; k < count && reader.error == SIGNER_OK; k++)
-        frost_read_point(&reader, &out->commitments[k]);
+    frost_read_points(&reader, out->commitments, count);
     read_proof(&reader, out->proof);
     enum signer_error error = frost_read_end(&reader);
     if (error != SIGNER_OK) dkg_round1_package_free(out);
@@ -107,14 +106,14 @@ enum signer_error dkg_round1_map_hash(uint8_t out[HASH_BYTES], const struct dkg_
     const struct dkg_round1_entry **ordered = signer_calloc(count ? count : 1, sizeof(const struct dkg_round1_entry *));
     if (!ordered) return ERR_OUT_OF_MEMORY;
     enum signer_error error = dkg_order_peers(ordered, entries, count, NULL);
-    crypto_hash_sha256_init(&state);
+    sha256_begin(&state);
     for (size_t i = 0; i < count && error == SIGNER_OK; i++) {
         buffer_clear(&encoded);
         error = dkg_round1_package_encode(&encoded, &ordered[i]->package);
-        crypto_hash_sha256_update(&state, ordered[i]->sender.bytes, FROST_IDENTIFIER_BYTES);
-        crypto_hash_sha256_update(&state, encoded.data, encoded.len);
+        sha256_update(&state, ordered[i]->sender.bytes, FROST_IDENTIFIER_BYTES);
+        sha256_update(&state, encoded.data, encoded.len);
     }
-    crypto_hash_sha256_final(&state, out);
+    sha256_finish(&state, out);
     buffer_free(&encoded);
     free(ordered);
     return error;
@@ -162,4 +161,23 @@ enum signer_error dkg_proof_challenge(struct scalar *out, const struct frost_ide
         {identifier->bytes, FROST_IDENTIFIER_BYTES}, {encoded, POINT_BYTES}, {&even, 1}, {commitment_x, XONLY_BYTES}};
     hash_to_scalar(out, FROST_CONTEXT "dkg", parts, 4);
     return scalar_is_zero(out) ? ERR_FROST_FIELD : SIGNER_OK;
+}
+
+void dkg_begin_weights(struct draw *draw, const struct dkg_round1_entry *const *peers, size_t count,
+                       const struct dkg_round2_entry *const *shares, const uint8_t *secret, size_t secret_len) {
+    uint8_t seed[HASH_BYTES], raw[SCALAR_BYTES];
+    crypto_hash_sha256_state state;
+    sha256_begin(&state);
+    sha256_update(&state, secret, secret_len);
+    for (size_t i = 0; i < count; i++) {
+        sha256_update(&state, peers[i]->package.proof, FROST_SIGNATURE_BYTES);
+        if (!shares) continue;
+        scalar_encode(raw, &shares[i]->share);
+        sha256_update(&state, raw, sizeof raw);
+    }
+    sha256_finish(&state, seed);
+    draw_begin(draw, seed);
+    sodium_memzero(raw, sizeof raw);
+    sodium_memzero(seed, sizeof seed);
+    sodium_memzero(&state, sizeof state);
 }

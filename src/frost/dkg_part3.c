@@ -10,7 +10,8 @@ struct part3 {
     const struct dkg_round1_entry **peers;  /* ascending by sender */
     const struct dkg_round2_entry **shares; /* the same senders */
     size_t count;
-    struct point *commitments; /* sums over all participants */
+    const struct point **polynomials; /* commitments of the peers, then the own ones */
+    struct point *commitments;        /* sums over all participants */
 };
 
 static const struct dkg_round2_entry *find_share(const struct dkg_round2_entry *shares, size_t count, size_t likely,
@@ -38,60 +39,98 @@ static enum signer_error match_inputs(struct part3 *run, const struct dkg_round1
     return dkg_check_commitment_counts(run->peers, peer_count, run->own.info.min_signers, culprit, has_culprit);
 }
 
-/* f_l(i) * G = sum of phi_{l,k} * i^k for every sender; then the sum of all shares. */
-static enum signer_error sum_shares(struct scalar *out, const struct part3 *run, struct frost_identifier *culprit,
-                                    bool *has_culprit) {
-    struct scalar own;
-    scalar_decode(&own, run->own.info.identifier.bytes);
-    *out = run->own.share;
+/* f_l(i) * G by the commitments of every sender, in the order of the peers. */
+static void expected_shares(struct point *out, const struct part3 *run, const struct scalar *own) {
+    point_horner_many(out, run->polynomials, run->count, run->own.info.min_signers, own);
+}
+
+/* True: every share belongs to its commitments, up to a chance of 2^-128. The shares are secret: they are
+ * summed with their weights in constant time, and only the multiple of G of that sum goes further. */
+static bool all_shares_hold(const struct part3 *run, const struct point *expected, struct draw *draw) {
+    struct scalar *weights = signer_calloc(run->count + 1, sizeof *weights);
+    struct point_term *terms = signer_calloc(run->count + 1, sizeof *terms);
+    struct scalar sum = {{0}}, weighted;
+    struct point actual;
+    bool good = weights && terms;
+    for (size_t i = 0; i < run->count && good; i++) {
+        draw_weight(draw, &weights[i]);
+        scalar_mul(&weighted, &run->shares[i]->share, &weights[i]);
+        scalar_add(&sum, &sum, &weighted);
+        terms[i] = (struct point_term){&weights[i], &expected[i]};
+    }
+    if (good) good = point_mul_base(&actual, &sum) == SIGNER_OK;
+    if (good) {
+        point_negate(&actual);
+        terms[run->count] = (struct point_term){NULL, &actual};
+        good = point_terms_cancel(terms, run->count + 1);
+    }
+    scalar_clear(&sum);
+    scalar_clear(&weighted);
+    free(weights);
+    free(terms);
+    return good;
+}
+
+/* The first share that does not belong to its commitments, each by itself. */
+static enum signer_error find_bad_share(const struct part3 *run, const struct point *expected,
+                                        struct frost_identifier *culprit, bool *has_culprit) {
     for (size_t i = 0; i < run->count; i++) {
-        const struct dkg_round1_package *package = &run->peers[i]->package;
-        struct point expected, actual;
-        point_horner(&expected, package->commitments, package->count, &own);
+        struct point actual;
         enum signer_error error = point_mul_base(&actual, &run->shares[i]->share);
         if (error != SIGNER_OK) return error;
-        if (!point_equal(&expected, &actual)) {
-            *culprit = run->peers[i]->sender;
-            *has_culprit = true;
-            return ERR_FROST_INVALID_SECRET_SHARE;
-        }
-        scalar_add(out, out, &run->shares[i]->share);
+        if (point_equal(&expected[i], &actual)) continue;
+        *culprit = run->peers[i]->sender;
+        *has_culprit = true;
+        return ERR_FROST_INVALID_SECRET_SHARE;
     }
     return SIGNER_OK;
 }
 
-static enum signer_error sum_commitments(struct part3 *run) {
-    const struct point **column = signer_calloc(run->count + 1, sizeof(const struct point *));
-    if (!column) return ERR_OUT_OF_MEMORY;
-    for (size_t k = 0; k < run->own.info.min_signers; k++) {
-        column[0] = &run->own.commitments[k];
-        for (size_t i = 0; i < run->count; i++)
-            column[i + 1] = &run->peers[i]->package.commitments[k];
-        point_sum(&run->commitments[k], column, run->count + 1);
-    }
-    free(column);
+/* Checks all shares, then sums them. */
+static enum signer_error sum_shares(struct scalar *out, const struct part3 *run, struct draw *draw,
+                                    struct frost_identifier *culprit, bool *has_culprit) {
+    struct scalar own;
+    struct point *expected = signer_calloc(run->count + 1, sizeof *expected);
+    if (!expected) return ERR_OUT_OF_MEMORY;
+    scalar_decode(&own, run->own.info.identifier.bytes);
+    expected_shares(expected, run, &own);
+    enum signer_error error = SIGNER_OK;
+    if (!all_shares_hold(run, expected, draw)) error = find_bad_share(run, expected, culprit, has_culprit);
+    free(expected);
+    if (error != SIGNER_OK) return error;
+    *out = run->own.share;
+    for (size_t i = 0; i < run->count; i++)
+        scalar_add(out, out, &run->shares[i]->share);
     return SIGNER_OK;
 }
 
 /* V_j for every participant, the own one included, ascending. */
 static enum signer_error derive_public_package(struct frost_public_package *keys, const struct part3 *run) {
-    size_t own_at = 0;
-    keys->shares = signer_calloc(run->count + 1, sizeof *keys->shares);
-    if (!keys->shares) return ERR_OUT_OF_MEMORY;
-    keys->count = run->count + 1;
+    size_t own_at = 0, count = run->count + 1;
+    struct scalar *at = signer_calloc(count, sizeof *at);
+    struct point *values = signer_calloc(count, sizeof *values);
+    enum signer_error error = ERR_OUT_OF_MEMORY;
+    keys->shares = signer_calloc(count, sizeof *keys->shares);
+    if (!at || !values || !keys->shares) goto cleanup;
+    keys->count = count;
     keys->min_signers = run->own.info.min_signers;
     keys->verifying_key = run->commitments[0];
     while (own_at < run->count && frost_identifier_compare(&run->peers[own_at]->sender, &run->own.info.identifier) < 0)
         own_at++;
-    for (size_t i = 0; i < keys->count; i++) {
-        struct frost_verifying_share *share = &keys->shares[i];
-        struct scalar x;
-        share->identifier = i == own_at ? run->own.info.identifier : run->peers[i - (i > own_at)]->sender;
-        scalar_decode(&x, share->identifier.bytes);
-        point_horner(&share->share, run->commitments, keys->min_signers, &x);
-        if (share->share.infinity) return ERR_FROST_GROUP;
+    for (size_t i = 0; i < count; i++) {
+        keys->shares[i].identifier = i == own_at ? run->own.info.identifier : run->peers[i - (i > own_at)]->sender;
+        scalar_decode(&at[i], keys->shares[i].identifier.bytes);
     }
-    return keys->verifying_key.infinity ? ERR_FROST_GROUP : SIGNER_OK;
+    point_evaluate(values, run->commitments, keys->min_signers, at, count);
+    error = keys->verifying_key.infinity ? ERR_FROST_GROUP : SIGNER_OK;
+    for (size_t i = 0; i < count; i++) {
+        keys->shares[i].share = values[i];
+        if (values[i].infinity) error = ERR_FROST_GROUP;
+    }
+cleanup:
+    free(at);
+    free(values);
+    return error;
 }
 
 /* Own package, checked against the sum of all commitments; then the tweak with no root and even Y. */
@@ -111,10 +150,14 @@ static enum signer_error finish_packages(struct frost_key_package *key, struct f
 }
 
 static enum signer_error run_part3(struct part3 *run, struct frost_key_package *key, struct frost_public_package *keys,
-                                   struct frost_identifier *culprit, bool *has_culprit) {
-    enum signer_error error = sum_shares(&key->signing_share, run, culprit, has_culprit);
-    if (error == SIGNER_OK) error = sum_commitments(run);
-    if (error == SIGNER_OK) error = derive_public_package(keys, run);
+                                   struct draw *draw, struct frost_identifier *culprit, bool *has_culprit) {
+    for (size_t i = 0; i < run->count; i++)
+        run->polynomials[i] = run->peers[i]->package.commitments;
+    run->polynomials[run->count] = run->own.commitments;
+    enum signer_error error = sum_shares(&key->signing_share, run, draw, culprit, has_culprit);
+    if (error != SIGNER_OK) return error;
+    point_sum_polynomials(run->commitments, run->polynomials, run->count + 1, run->own.info.min_signers);
+    error = derive_public_package(keys, run);
     if (error == SIGNER_OK) error = finish_packages(key, keys, run);
     return error;
 }
@@ -124,6 +167,7 @@ enum signer_error dkg_part3(struct frost_key_package *key, struct frost_public_p
                             const struct dkg_round2_entry *shares, size_t share_count, struct frost_identifier *culprit,
                             bool *has_culprit) {
     struct part3 run = {.count = peer_count};
+    struct draw draw;
     *has_culprit = false;
     memset(keys, 0, sizeof *keys);
     enum signer_error error = round2_secret_read(&run.own, secret, secret_len);
@@ -131,10 +175,14 @@ enum signer_error dkg_part3(struct frost_key_package *key, struct frost_public_p
     error = ERR_OUT_OF_MEMORY;
     run.peers = signer_calloc(peer_count + 1, sizeof(const struct dkg_round1_entry *));
     run.shares = signer_calloc(peer_count + 1, sizeof(const struct dkg_round2_entry *));
+    run.polynomials = signer_calloc(peer_count + 1, sizeof(const struct point *));
     run.commitments = signer_calloc(run.own.info.min_signers, sizeof *run.commitments);
-    if (!run.peers || !run.shares || !run.commitments) goto cleanup;
+    if (!run.peers || !run.shares || !run.polynomials || !run.commitments) goto cleanup;
     error = match_inputs(&run, peers, peer_count, shares, share_count, culprit, has_culprit);
-    if (error == SIGNER_OK) error = run_part3(&run, key, keys, culprit, has_culprit);
+    if (error != SIGNER_OK) goto cleanup;
+    dkg_begin_weights(&draw, run.peers, peer_count, run.shares, secret, secret_len);
+    error = run_part3(&run, key, keys, &draw, culprit, has_culprit);
+    draw_end(&draw);
 cleanup:
     if (error != SIGNER_OK) {
         frost_key_package_clear(key);
@@ -144,6 +192,7 @@ cleanup:
     scalar_scrub_stack();
     free(run.peers);
     free(run.shares);
+    free(run.polynomials);
     free(run.commitments);
     return error;
 }

@@ -4,6 +4,7 @@
 #define SIGNER_FROST_DKG_SECRET_H
 
 #include "frost/dkg.h"
+#include "frost/draw.h"
 
 /* Views into an encoded round-1 secret: `coefficients` and `commitments` hold min_signers items. */
 struct round1_secret {
@@ -34,5 +35,10 @@ enum signer_error dkg_check_commitment_counts(const struct dkg_round1_entry *con
 /* c = HDKG(identifier || phi_0 || R) with R of even Y. */
 enum signer_error dkg_proof_challenge(struct scalar *out, const struct frost_identifier *identifier,
                                       const struct point *constant, const uint8_t commitment_x[XONLY_BYTES]);
+
+/* Weights of a batch check, which no sender could foresee: drawn from a hash over the own secret package,
+ * all proofs, and the received shares (`shares` in the order of the peers, or NULL). */
+void dkg_begin_weights(struct draw *draw, const struct dkg_round1_entry *const *peers, size_t count,
+                       const struct dkg_round2_entry *const *shares, const uint8_t *secret, size_t secret_len);
 
 #endif

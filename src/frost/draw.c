@@ -32,6 +32,14 @@ void draw_nonzero_scalar(struct draw *draw, struct scalar *out) {
     } while (scalar_is_zero(out));
 }
 
+void draw_weight(struct draw *draw, struct scalar *out) {
+    uint8_t raw[SCALAR_BYTES];
+    draw_bytes(draw, raw);
+    memset(raw, 0, SCALAR_BYTES / 2);
+    scalar_decode(out, raw);
+    if (scalar_is_zero(out)) scalar_set_u64(out, 1);
+}
+
 void draw_end(struct draw *draw) {
     sodium_memzero(draw, sizeof *draw);
 }

@@ -16,6 +16,8 @@ void draw_begin(struct draw *draw, const uint8_t seed[DRAW_SEED_BYTES]);
 void draw_bytes(struct draw *draw, uint8_t out[32]);
 void draw_scalar(struct draw *draw, struct scalar *out); /* values not below n are skipped; zero is kept */
 void draw_nonzero_scalar(struct draw *draw, struct scalar *out);
+/* 128 bits, not zero: a weight of a batch of PUBLIC equations. */
+void draw_weight(struct draw *draw, struct scalar *out);
 void draw_end(struct draw *draw);
 
 #endif

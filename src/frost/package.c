@@ -30,6 +30,41 @@ static void read_entry(struct frost_reader *reader, struct frost_package_entry *
     if (error != SIGNER_OK) frost_read_fail(reader, error);
 }
 
+/* All entries with their points decoded together. False: something else than a point is wrong, and the
+ * entries have to be read one by one to say what comes first. */
+static bool read_entries_together(struct frost_reader *reader, struct frost_signing_package *out) {
+    struct frost_reader ahead = *reader;
+    struct point *points = signer_calloc(2 * out->count + 1, sizeof *points);
+    const uint8_t **encoded = signer_calloc(2 * out->count + 1, sizeof(const uint8_t *));
+    bool good = points && encoded;
+    for (size_t i = 0; i < out->count && good; i++) {
+        struct frost_package_entry *entry = &out->entries[i];
+        struct frost_reader inner;
+        frost_read_identifier(&ahead, &entry->identifier);
+        const uint8_t *raw = frost_read_raw(&ahead, FROST_COMMITMENTS_BYTES);
+        good = raw && (i == 0 || frost_identifier_compare(&entry[-1].identifier, &entry->identifier) < 0);
+        if (!good) break;
+        frost_read_begin(&inner, raw, FROST_COMMITMENTS_BYTES);
+        frost_read_header(&inner);
+        encoded[2 * i] = frost_read_raw(&inner, POINT_BYTES);
+        encoded[2 * i + 1] = frost_read_raw(&inner, POINT_BYTES);
+        good = frost_read_end(&inner) == SIGNER_OK;
+        memcpy(entry->commitments.encoded, raw, FROST_COMMITMENTS_BYTES);
+    }
+    if (good) {
+        *reader = ahead;
+        enum signer_error error = point_decode_many(points, encoded, 2 * out->count);
+        if (error != SIGNER_OK) frost_read_fail(reader, error);
+    }
+    for (size_t i = 0; i < out->count && good; i++) {
+        out->entries[i].commitments.hiding = points[2 * i];
+        out->entries[i].commitments.binding = points[2 * i + 1];
+    }
+    free(points);
+    free(encoded);
+    return good;
+}
+
 static int by_identifier(const void *a, const void *b) {
     return frost_identifier_compare(&((const struct frost_package_entry *)a)->identifier,
                                     &((const struct frost_package_entry *)b)->identifier);
@@ -44,7 +79,8 @@ enum signer_error frost_signing_package_decode(struct frost_signing_package *out
     if (count > FROST_SIGNERS_MAX) frost_read_fail(&reader, ERR_FROST_DESERIALIZATION);
     if (reader.error != SIGNER_OK) return reader.error;
     if (new_package(out, count, reader_left(&reader.in) - count * ENTRY_BYTES) != SIGNER_OK) return ERR_OUT_OF_MEMORY;
-    for (size_t i = 0; i < count && reader.error == SIGNER_OK; i++) {
+    bool together = read_entries_together(&reader, out);
+    for (size_t i = 0; i < count && !together && reader.error == SIGNER_OK; i++) {
         read_entry(&reader, &out->entries[i]);
         if (i > 0 && by_identifier(&out->entries[i - 1], &out->entries[i]) >= 0)
             frost_read_fail(&reader, ERR_FROST_DESERIALIZATION);

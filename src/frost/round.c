@@ -19,15 +19,15 @@ static void hash_message(uint8_t out[HASH_BYTES], const struct frost_signing_pac
 static void hash_commitments(uint8_t out[HASH_BYTES], const struct frost_signing_package *package) {
     static const char prefix[] = FROST_CONTEXT "com";
     crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, (const uint8_t *)prefix, sizeof prefix - 1);
+    sha256_begin(&state);
+    sha256_update(&state, (const uint8_t *)prefix, sizeof prefix - 1);
     for (size_t i = 0; i < package->count; i++) {
         const struct frost_package_entry *entry = &package->entries[i];
-        crypto_hash_sha256_update(&state, entry->identifier.bytes, FROST_IDENTIFIER_BYTES);
-        crypto_hash_sha256_update(&state, entry->commitments.encoded + FROST_HEADER_BYTES,
-                                  FROST_COMMITMENTS_BYTES - FROST_HEADER_BYTES);
+        sha256_update(&state, entry->identifier.bytes, FROST_IDENTIFIER_BYTES);
+        sha256_update(&state, entry->commitments.encoded + FROST_HEADER_BYTES,
+                      FROST_COMMITMENTS_BYTES - FROST_HEADER_BYTES);
     }
-    crypto_hash_sha256_final(&state, out);
+    sha256_finish(&state, out);
 }
 
 static enum signer_error compute_binding_factors(struct frost_round *round,
@@ -91,11 +91,12 @@ void frost_round_free(struct frost_round *inout) {
     memset(inout, 0, sizeof *inout);
 }
 
-enum signer_error frost_round_check_share(const struct frost_round *round, const struct frost_signing_package *package,
-                                          const struct frost_package_entry *entry, const struct scalar *share,
-                                          const struct point *verifying_share) {
+/* D + rho * E + c * lambda * Y - z * G, every part with its sign: `minus_left` is -z * G or a term of G. */
+static enum signer_error check_equation(const struct frost_round *round, const struct frost_signing_package *package,
+                                        const struct frost_package_entry *entry, const struct point *verifying_share,
+                                        const struct point_term *minus_left) {
     struct scalar sign, binding, weight;
-    struct point adjusted = *verifying_share, left, right;
+    struct point adjusted = *verifying_share;
     size_t index = (size_t)(entry - package->entries);
     enum signer_error error = frost_lagrange_factor(&weight, package, index);
     if (error != SIGNER_OK) return error;
@@ -105,12 +106,31 @@ enum signer_error frost_round_check_share(const struct frost_round *round, const
     scalar_mul(&binding, &sign, &round->binding_factors[index]);
     frost_adjust_point(&adjusted, &round->adjustment);
     const struct point_term terms[] = {
-        {round->commitment_odd ? &sign : NULL, &entry->commitments.hiding},
+        {&sign, &entry->commitments.hiding},
         {&binding, &entry->commitments.binding},
         {&weight, &adjusted},
+        *minus_left,
     };
-    point_multi_mul(&right, terms, 3);
-    error = point_mul_base(&left, share);
+    return point_terms_cancel(terms, 4) ? SIGNER_OK : ERR_FROST_INVALID_SHARE;
+}
+
+enum signer_error frost_round_check_share(const struct frost_round *round, const struct frost_signing_package *package,
+                                          const struct frost_package_entry *entry, const struct scalar *share,
+                                          const struct point *verifying_share) {
+    struct scalar minus;
+    scalar_negate(&minus, share);
+    const struct point_term left = {&minus, NULL};
+    return check_equation(round, package, entry, verifying_share, &left);
+}
+
+enum signer_error frost_round_check_own_share(const struct frost_round *round,
+                                              const struct frost_signing_package *package,
+                                              const struct frost_package_entry *entry, const struct scalar *share,
+                                              const struct point *verifying_share) {
+    struct point minus;
+    enum signer_error error = point_mul_base(&minus, share);
     if (error != SIGNER_OK) return error;
-    return point_equal(&left, &right) ? SIGNER_OK : ERR_FROST_INVALID_SHARE;
+    point_negate(&minus);
+    const struct point_term left = {NULL, &minus};
+    return check_equation(round, package, entry, verifying_share, &left);
 }

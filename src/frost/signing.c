@@ -49,7 +49,7 @@ enum signer_error frost_sign(uint8_t share[FROST_SHARE_BYTES], const struct fros
     if (error != SIGNER_OK) goto cleanup;
     error = compute_share(&value, &round, package, (size_t)(own - package->entries), &spent, key);
     frost_nonces_clear(&spent);
-    if (error == SIGNER_OK) error = frost_round_check_share(&round, package, own, &value, &key->verifying_share);
+    if (error == SIGNER_OK) error = frost_round_check_own_share(&round, package, own, &value, &key->verifying_share);
     if (error == SIGNER_OK) scalar_encode(share, &value);
 cleanup:
     frost_nonces_clear(&spent);

@@ -51,11 +51,23 @@ struct frost_round {
 enum signer_error frost_round_open(struct frost_round *out, const struct frost_signing_package *package,
                                    const struct point *verifying_key, const struct frost_root *root);
 void frost_round_free(struct frost_round *inout);
-/* The share of `entry` (an entry of the package) under the stored verifying share: SIGNER_OK or
- * ERR_FROST_INVALID_SHARE. */
+/* The PUBLIC share of `entry` (an entry of the package) under the stored verifying share: SIGNER_OK or
+ * ERR_FROST_INVALID_SHARE. Variable time. */
 enum signer_error frost_round_check_share(const struct frost_round *round, const struct frost_signing_package *package,
                                           const struct frost_package_entry *entry, const struct scalar *share,
                                           const struct point *verifying_share);
+/* The same for the own share, which is nobody's yet: its multiple of G is taken in constant time. */
+enum signer_error frost_round_check_own_share(const struct frost_round *round,
+                                              const struct frost_signing_package *package,
+                                              const struct frost_package_entry *entry, const struct scalar *share,
+                                              const struct point *verifying_share);
+/* The bad ones among all shares (`shares` in the order of the package), ascending into `culprits`, which
+ * has room for package->count: by random-weighted sums over halves, with verdicts equal to those of
+ * frost_round_check_share. ERR_FROST_UNKNOWN_IDENTIFIER: a verifying share is missing. */
+enum signer_error frost_round_find_culprits(const struct frost_round *round,
+                                            const struct frost_signing_package *package,
+                                            const struct scalar *const *shares, const struct frost_public_package *keys,
+                                            struct frost_identifier *culprits, size_t *culprit_count);
 
 /* -- shares and signatures (signing.c, aggregate.c) ------------------------------------------------------ */
 

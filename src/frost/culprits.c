@@ -1,0 +1,155 @@
+/* Search for bad shares: a set of shares is good when a sum of their equations with random weights of 128
+ * bits cancels, up to a chance of 2^-128; a bad set is halved. What is left at the end, one share alone,
+ * is exact: its weight is not zero. Public data throughout. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "frost/draw.h"
+#include "frost/signing.h"
+
+#define TERMS_A_SHARE 3     /* D, E, Y */
+#define SINGLE_BAD_SHARES 4 /* from here on, every share by itself: many halves would all be bad */
+
+struct search {
+    const struct frost_round *round;
+    const struct frost_signing_package *package;
+    const struct scalar *const *shares;
+    struct point_term *terms; /* TERMS_A_SHARE a share; the last two places take the tweak's point and G */
+    struct scalar *factors;   /* of the terms */
+    struct scalar *tweaks;    /* factor of the tweak's point, one a share */
+    struct scalar *bases;     /* factor of G, one a share */
+    struct point_term *chosen;
+    bool *bad;
+    size_t found;
+};
+
+/* Weights that nobody could foresee when the shares were made: drawn from a hash over all of them and
+ * over what they are checked against. */
+static void begin_weights(struct draw *draw, const struct search *search, const struct frost_public_package *keys) {
+    uint8_t seed[HASH_BYTES], raw[POINT_BYTES];
+    crypto_hash_sha256_state state;
+    sha256_begin(&state);
+    sha256_update(&state, search->round->commitment_x, XONLY_BYTES);
+    scalar_encode(raw, &search->round->challenge);
+    sha256_update(&state, raw, SCALAR_BYTES);
+    for (size_t i = 0; i < search->package->count; i++) {
+        const struct frost_package_entry *entry = &search->package->entries[i];
+        const struct point *share = frost_verifying_share(keys, &entry->identifier);
+        sha256_update(&state, entry->identifier.bytes, FROST_IDENTIFIER_BYTES);
+        sha256_update(&state, entry->commitments.encoded, FROST_COMMITMENTS_BYTES);
+        scalar_encode(raw, search->shares[i]);
+        sha256_update(&state, raw, SCALAR_BYTES);
+        if (share && point_encode(raw, share) == SIGNER_OK) sha256_update(&state, raw, POINT_BYTES);
+    }
+    sha256_finish(&state, seed);
+    draw_begin(draw, seed);
+}
+
+/* The terms of w * (D + rho * E + c * lambda * Y' - z * G), Y' = Y or -Y, plus the tweak's point, or the
+ * negative of that sum (frost 4). */
+static void set_terms(struct search *search, size_t i, const struct scalar *lagrange, const struct point *share,
+                      const struct scalar *weight) {
+    const struct frost_round *round = search->round;
+    const struct frost_commitments *commitments = &search->package->entries[i].commitments;
+    struct scalar *factor = &search->factors[i * TERMS_A_SHARE];
+    struct point_term *term = &search->terms[i * TERMS_A_SHARE];
+    factor[0] = *weight;
+    scalar_negate_if(&factor[0], round->commitment_odd);
+    scalar_mul(&factor[1], &factor[0], &round->binding_factors[i]);
+    scalar_mul(&factor[2], weight, &round->challenge);
+    scalar_mul(&factor[2], &factor[2], lagrange);
+    scalar_negate_if(&factor[2], round->adjustment.negate_out);
+    search->tweaks[i] = factor[2];
+    scalar_negate_if(&factor[2], round->adjustment.negate_in);
+    scalar_mul(&search->bases[i], weight, search->shares[i]);
+    scalar_negate(&search->bases[i], &search->bases[i]);
+    term[0] = (struct point_term){&factor[0], &commitments->hiding};
+    term[1] = (struct point_term){&factor[1], &commitments->binding};
+    term[2] = (struct point_term){&factor[2], share};
+}
+
+static enum signer_error set_all_terms(struct search *search, const struct frost_public_package *keys) {
+    size_t count = search->package->count;
+    struct draw draw;
+    struct frost_identifier *identifiers = signer_calloc(count, sizeof *identifiers);
+    struct scalar *lagrange = signer_calloc(count, sizeof *lagrange);
+    enum signer_error error = identifiers && lagrange ? SIGNER_OK : ERR_OUT_OF_MEMORY;
+    if (error != SIGNER_OK) goto cleanup;
+    for (size_t i = 0; i < count; i++)
+        identifiers[i] = search->package->entries[i].identifier;
+    error = frost_lagrange(lagrange, identifiers, count);
+    if (error != SIGNER_OK) goto cleanup;
+    begin_weights(&draw, search, keys);
+    for (size_t i = 0; i < count && error == SIGNER_OK; i++) {
+        const struct point *share = frost_verifying_share(keys, &identifiers[i]);
+        struct scalar weight;
+        draw_weight(&draw, &weight);
+        if (share)
+            set_terms(search, i, &lagrange[i], share, &weight);
+        else
+            error = ERR_FROST_UNKNOWN_IDENTIFIER;
+    }
+    draw_end(&draw);
+cleanup:
+    free(identifiers);
+    free(lagrange);
+    return error;
+}
+
+static bool set_is_good(const struct search *search, size_t from, size_t to) {
+    struct scalar tweak = {{0}}, base = {{0}};
+    struct point_term *chosen = search->chosen;
+    size_t count = (to - from) * TERMS_A_SHARE;
+    memcpy(chosen, &search->terms[from * TERMS_A_SHARE], count * sizeof *chosen);
+    for (size_t i = from; i < to; i++) {
+        scalar_add(&tweak, &tweak, &search->tweaks[i]);
+        scalar_add(&base, &base, &search->bases[i]);
+    }
+    chosen[count++] = (struct point_term){&tweak, &search->round->adjustment.tweak_point};
+    chosen[count++] = (struct point_term){&base, NULL};
+    return point_terms_cancel(chosen, count);
+}
+
+/* `bad`: there is a bad share in the set for certain. */
+static void search_set(struct search *search, size_t from, size_t to, bool bad) {
+    bool alone = to - from == 1, singly = search->found >= SINGLE_BAD_SHARES;
+    if (alone || (!bad && !singly)) {
+        if (set_is_good(search, from, to)) return;
+        if (alone) {
+            search->bad[from] = true;
+            search->found++;
+            return;
+        }
+    }
+    size_t before = search->found, middle = from + (to - from) / 2;
+    search_set(search, from, middle, false);
+    search_set(search, middle, to, !singly && search->found == before);
+}
+
+enum signer_error frost_round_find_culprits(const struct frost_round *round,
+                                            const struct frost_signing_package *package,
+                                            const struct scalar *const *shares, const struct frost_public_package *keys,
+                                            struct frost_identifier *culprits, size_t *culprit_count) {
+    size_t count = package->count, terms = count * TERMS_A_SHARE + 2;
+    struct search search = {.round = round, .package = package, .shares = shares};
+    enum signer_error error = ERR_OUT_OF_MEMORY;
+    *culprit_count = 0;
+    search.terms = signer_calloc(2 * terms, sizeof *search.terms);
+    search.factors = signer_calloc(terms + 2 * count, sizeof *search.factors);
+    search.bad = signer_calloc(count + 1, sizeof *search.bad);
+    if (!search.terms || !search.factors || !search.bad) goto cleanup;
+    search.chosen = search.terms + terms;
+    search.tweaks = search.factors + terms;
+    search.bases = search.tweaks + count;
+    error = set_all_terms(&search, keys);
+    if (error != SIGNER_OK) goto cleanup;
+    search_set(&search, 0, count, true);
+    for (size_t i = 0; i < count; i++)
+        if (search.bad[i]) culprits[(*culprit_count)++] = package->entries[i].identifier;
+cleanup:
+    free(search.terms);
+    free(search.factors);
+    free(search.bad);
+    return error;
+}
