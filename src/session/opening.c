@@ -5,15 +5,9 @@
 
 #include "session/engine.h"
 #include "session/live.h"
+#include "session/opening.h"
 
 #define STATE_KEY_VARIABLE "TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX"
-
-/* Texts that the options point to; freed after the opening. */
-struct opening {
-    struct store_options options;
-    char *state_path;
-    struct key_plan plan;
-};
 
 static void lock_state(void *context) {
     struct engine *engine = context;
@@ -36,20 +30,21 @@ static enum signer_error read_limits(struct engine *engine, struct store_options
     return error;
 }
 
-static enum signer_error read_options(struct engine *engine, struct opening *opening, struct failure *why) {
-    struct store_options *options = &opening->options;
+enum signer_error store_plan_read(struct engine *engine, struct store_plan *plan, struct failure *why) {
+    struct store_options *options = &plan->options;
+    *plan = (struct store_plan){0};
     options->platform = engine->platform;
     options->vault = engine->vault;
     options->writer = "tbtc-signer/" SIGNER_VERSION;
-    enum signer_error error = settings_state_path(&engine->settings, &opening->state_path, why);
-    if (error == SIGNER_OK) error = settings_key_plan(&engine->settings, &opening->plan, why);
+    enum signer_error error = settings_state_path(&engine->settings, &plan->state_path, why);
+    if (error == SIGNER_OK) error = settings_key_plan(&engine->settings, &plan->key, why);
     if (error == SIGNER_OK) error = read_limits(engine, options, why);
     if (error != SIGNER_OK) return error;
-    options->state_path = opening->state_path;
+    options->state_path = plan->state_path;
     options->key_provider = (struct key_provider){
-        .kind = opening->plan.command_provider ? KEY_PROVIDER_COMMAND : KEY_PROVIDER_ENV,
-        .command = opening->plan.command,
-        .timeout_s = opening->plan.timeout_s,
+        .kind = plan->key.command_provider ? KEY_PROVIDER_COMMAND : KEY_PROVIDER_ENV,
+        .command = plan->key.command,
+        .timeout_s = plan->key.timeout_s,
         .env_text = engine->settings.environment(engine->settings.environment_context, STATE_KEY_VARIABLE),
     };
     engine->sink_context = (struct state_context){engine->vault, &engine->max_sessions};
@@ -60,15 +55,21 @@ static enum signer_error read_options(struct engine *engine, struct opening *ope
     return SIGNER_OK;
 }
 
+void store_plan_free(struct store_plan *plan) {
+    free(plan->state_path);
+    free(plan->key.command);
+    *plan = (struct store_plan){0};
+}
+
 static enum signer_error open_once(struct engine *engine, struct failure *why) {
-    struct opening opening = {0};
+    struct store_plan plan;
     struct store *store = NULL;
     void *state = NULL;
     uint64_t now_ms = 0;
     size_t local_seats = 0; /* most that one wallet has here */
     if (platform_wall_ms(engine->platform, &now_ms) != SIGNER_OK) now_ms = 0;
-    enum signer_error error = read_options(engine, &opening, why);
-    if (error == SIGNER_OK) error = store_open(&store, &state, &opening.options, why);
+    enum signer_error error = store_plan_read(engine, &plan, why);
+    if (error == SIGNER_OK) error = store_open(&store, &state, &plan.options, why);
     if (error == SIGNER_OK) {
         engine_lock(engine);
         engine->store = store;
@@ -81,8 +82,7 @@ static enum signer_error open_once(struct engine *engine, struct failure *why) {
         atomic_store(&engine->opened, true);
         settings_warn_start(&engine->settings, local_seats);
     }
-    free(opening.state_path);
-    free(opening.plan.command);
+    store_plan_free(&plan);
     return error;
 }
 

@@ -43,9 +43,10 @@ enum signer_error store_id_read(struct store *store, struct failure *why) {
     return SIGNER_OK;
 }
 
-enum signer_error store_id_lock(struct store *store, struct failure *why) {
+enum signer_error store_id_lock(struct store *store, bool shared, struct failure *why) {
     const struct platform *platform = store->core.platform;
-    if (platform->files.flock(platform->context, store->store_id_file, LOCK_EX | LOCK_NB) != 0)
+    const int operation = (shared ? LOCK_SH : LOCK_EX) | LOCK_NB;
+    if (platform->files.flock(platform->context, store->store_id_file, operation) != 0)
         return fail_plain(why, ERR_STATE_LOCKED);
     return SIGNER_OK;
 }
@@ -168,7 +169,7 @@ static enum signer_error publish_directory(struct store *store, const char *temp
         error = place_sync(&core->place, core->place.parent, "the directory of the state path", why);
     if (error == SIGNER_OK) error = mark_publish(&mark, &store->mark_file, &core->place, core->store_id, why);
     if (error == SIGNER_OK) error = lock_record(&store->lock, &core->place, core->store_id, why);
-    if (error == SIGNER_OK) error = store_id_lock(store, why);
+    if (error == SIGNER_OK) error = store_id_lock(store, false, why);
     return error;
 }
 

@@ -80,7 +80,7 @@ enum signer_error store_create(struct store *store, void **state, const struct o
 enum signer_error store_quarantine(struct store *store, uint32_t backup_limit, struct failure *why);
 /* Reads and checks `store-id`, and keeps it open and locked. */
 enum signer_error store_id_read(struct store *store, struct failure *why);
-enum signer_error store_id_lock(struct store *store, struct failure *why);
+enum signer_error store_id_lock(struct store *store, bool shared, struct failure *why);
 
 /* The log becomes the head; S is its last record. */
 void store_install_head(struct store *store, const struct log *log);

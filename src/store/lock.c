@@ -88,6 +88,21 @@ cleanup:
     return error;
 }
 
+enum signer_error lock_look(struct process_lock *lock, const struct place *place, struct failure *why) {
+    const struct file_calls *files = &place->platform->files;
+    char name[FILE_NAME_BYTES];
+    *lock = (struct process_lock){.file = -1};
+    place_sibling(place, ".lock", name);
+    enum signer_error error = place_file(place, place->parent, name, O_RDONLY, &lock->file, why);
+    if (error != SIGNER_OK || lock->file < 0) return error;
+    if (files->flock(place->platform->context, lock->file, LOCK_SH | LOCK_NB) != 0)
+        error =
+            errno == EWOULDBLOCK || errno == EAGAIN ? fail_plain(why, ERR_STATE_LOCKED) : io_failed(why, "flock", name);
+    if (error == SIGNER_OK) error = read_recorded(lock, place, why);
+    if (error != SIGNER_OK) place_shut(place, &lock->file);
+    return error;
+}
+
 enum signer_error lock_record(struct process_lock *lock, const struct place *place, const uint8_t *store_id,
                               struct failure *why) {
     lock->recorded = store_id != NULL;

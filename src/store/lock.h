@@ -13,6 +13,8 @@ struct process_lock {
 /* Creates if missing, locks, reads the recorded id, rewrites pid and path. ERR_STATE_LOCKED,
  * ERR_STATE_PATH_UNSAFE, ERR_STATE_CORRUPT, ERR_STATE_IO, ERR_STATE_NO_SPACE. */
 enum signer_error lock_take(struct process_lock *lock, const struct place *place, struct failure *why);
+/* Reads the recorded id under a shared lock, changing nothing; without a lock file nothing is recorded. */
+enum signer_error lock_look(struct process_lock *lock, const struct place *place, struct failure *why);
 /* Records a store id, or clears it with NULL. */
 enum signer_error lock_record(struct process_lock *lock, const struct place *place, const uint8_t *store_id,
                               struct failure *why);

@@ -8,33 +8,24 @@
 #include "base/fault.h"
 #include "store/internal.h"
 #include "store/io.h"
-#include "store/mark.h"
-#include "store/names.h"
-#include "store/replay.h"
+#include "store/opening.h"
 #include "store/snapshot.h"
 
-struct opening {
-    struct store *store;
-    const struct store_options *options;
-    struct names names;
-    struct mark mark;
-    bool marked;
-    struct replay replay;
-    struct old_file old; /* at the state path */
-    bool damaged;        /* ERR_STATE_CORRUPT of the steps that quarantine_and_reset may answer */
-};
+static enum signer_error copy_key(struct core *core, const uint8_t key[STORE_KEY_BYTES], struct failure *why) {
+    void *memory;
+    enum signer_error error = vault_new(core->vault, SECRET_STATE_KEY, STORE_KEY_BYTES, &core->master_handle, &memory);
+    if (error != SIGNER_OK) return fail_plain(why, error);
+    memcpy(memory, key, STORE_KEY_BYTES);
+    core->master = memory;
+    return SIGNER_OK;
+}
 
-static enum signer_error fetch_master(struct core *core, const struct store_options *options, struct failure *why) {
+enum signer_error opening_fetch_master(struct opening *opening, struct failure *why) {
+    struct core *core = &opening->store->core;
+    const struct store_options *options = opening->options;
     if (core->master) return SIGNER_OK;
-    enum signer_error error;
-    if (options->master_key) {
-        void *memory;
-        error = vault_new(core->vault, SECRET_STATE_KEY, STORE_KEY_BYTES, &core->master_handle, &memory);
-        if (error == SIGNER_OK) memcpy(memory, options->master_key, STORE_KEY_BYTES);
-        if (error != SIGNER_OK) fail_plain(why, error);
-    } else {
-        error = key_provider_fetch(&options->key_provider, core->vault, &core->master_handle, why);
-    }
+    if (options->master_key) return copy_key(core, options->master_key, why);
+    enum signer_error error = key_provider_fetch(&options->key_provider, core->vault, &core->master_handle, why);
     if (error != SIGNER_OK) return error;
     size_t len = 0;
     core->master = vault_borrow(core->vault, core->master_handle, SECRET_STATE_KEY, &len);
@@ -43,7 +34,7 @@ static enum signer_error fetch_master(struct core *core, const struct store_opti
 
 /* -- no store there (35.9 steps 2 and 3) ------------------------------------------------------------- */
 
-static enum signer_error may_create(struct opening *opening, bool empty_directory, struct failure *why) {
+enum signer_error opening_may_create(struct opening *opening, struct failure *why) {
     const struct store *store = opening->store;
     const struct place *place = &store->core.place;
     char mark[FILE_NAME_BYTES];
@@ -55,18 +46,18 @@ static enum signer_error may_create(struct opening *opening, bool empty_director
     if (store->lock.recorded || state != FILE_ABSENT)
         return fail(why, ERR_STATE_ROLLBACK, "the store is gone, but %s remembers it",
                     store->lock.recorded ? "the lock file" : "the durable mark");
-    if (empty_directory) return fail(why, ERR_STATE_CORRUPT, "the store directory is empty");
+    if (place->directory >= 0) return fail(why, ERR_STATE_CORRUPT, "the store directory is empty");
     error = place_look(place, place->parent, place->name, &state, &status, why);
     if (error == SIGNER_OK && state == FILE_REGULAR && !store->core.sink.import)
         return fail(why, ERR_STATE_VERSION, "a state file in an older format lies at the state path");
     return error == SIGNER_OK ? old_file_read(&opening->old, place, why) : error;
 }
 
-static enum signer_error create(struct opening *opening, bool empty_directory, void **state, struct failure *why) {
+static enum signer_error create(struct opening *opening, void **state, struct failure *why) {
     struct core *core = &opening->store->core;
     vault_handle payload = 0;
-    enum signer_error error = may_create(opening, empty_directory, why);
-    if (error == SIGNER_OK) error = fetch_master(core, opening->options, why);
+    enum signer_error error = opening_may_create(opening, why);
+    if (error == SIGNER_OK) error = opening_fetch_master(opening, why);
     if (error == SIGNER_OK && opening->old.present)
         error = old_file_open(&opening->old, opening->options->key_provider.kind, core, &payload, why);
     if (error == SIGNER_OK) error = store_create(opening->store, state, &opening->old, payload, why);
@@ -111,18 +102,25 @@ static enum signer_error read_identity(struct opening *opening, struct failure *
     if (error != SIGNER_OK) return error;
     if (store->lock.recorded && memcmp(store->lock.store_id, store->core.store_id, STORE_ID_BYTES) != 0)
         return fail(why, ERR_STATE_FOREIGN, "the lock file remembers another store");
-    return store_id_lock(store, why);
+    return store_id_lock(store, opening->read_only, why);
 }
 
 /* Steps 3 and 4. */
-static enum signer_error find_head(struct opening *opening, uint64_t *head, struct failure *why) {
+static enum signer_error find_head(struct opening *opening, struct failure *why) {
+    uint64_t *head = &opening->head;
     const struct store *store = opening->store;
     enum signer_error error =
         mark_read(&opening->mark, &opening->marked, &store->core.place, store->core.store_id, why);
     if (error != SIGNER_OK) return error;
+    *head = names_highest(&opening->names, KIND_LOG);
+    if (!opening->marked && opening->adopting) {
+        /* As if the mark knew of nothing: what the log itself says about its tail still holds. */
+        opening->mark = (struct mark){.log_number = *head};
+        chain_genesis(opening->mark.chain, store->core.store_id);
+        opening->marked = true;
+    }
     if (!opening->marked && store->lock.recorded)
         return fail(why, ERR_STATE_CORRUPT, "the durable mark of a used store is missing");
-    *head = names_highest(&opening->names, KIND_LOG);
     if (*head == 0) return fail(why, ERR_STATE_ROLLBACK, "the store has no log");
     if (opening->marked && opening->mark.log_number > *head)
         return fail(why, ERR_STATE_ROLLBACK, "the newest log is missing");
@@ -130,9 +128,9 @@ static enum signer_error find_head(struct opening *opening, uint64_t *head, stru
 }
 
 /* Steps 6 to 13. */
-static enum signer_error recover(struct opening *opening, uint64_t head, struct failure *why) {
+static enum signer_error recover(struct opening *opening, struct failure *why) {
     const struct mark *mark = opening->marked ? &opening->mark : NULL;
-    enum signer_error error = replay_head(&opening->replay, head, mark, &opening->store->core, why);
+    enum signer_error error = replay_head(&opening->replay, opening->head, mark, &opening->store->core, why);
     opening->damaged = error == ERR_STATE_CORRUPT && opening->marked;
     return error;
 }
@@ -155,7 +153,7 @@ static enum signer_error remove_cut_open(struct opening *opening, uint64_t head,
 
 static enum signer_error fill_path(struct opening *opening, const struct file_header *fresh, struct failure *why) {
     enum signer_error error = SIGNER_OK;
-    for (size_t i = 0; i < opening->replay.count && error == SIGNER_OK; i++)
+    for (size_t i = 0; !opening->options->new_master_key && i < opening->replay.count && error == SIGNER_OK; i++)
         error = path_push(opening->store, &opening->replay.path[i], i == 0, why);
     return error == SIGNER_OK ? path_push(opening->store, fresh, true, why) : error;
 }
@@ -165,7 +163,7 @@ static enum signer_error begin_log(struct opening *opening, const struct file_he
     struct log_draft draft = {.number = base->number,
                               .parent = base->parent,
                               .base_seq = base->base_seq,
-                              .reason = OPENED_AGAIN,
+                              .reason = opening->options->new_master_key ? OPENED_REKEYED : OPENED_AGAIN,
                               .open_number = opening->replay.open_number + 1};
     struct log log;
     bool renamed;
@@ -187,6 +185,10 @@ static enum signer_error publish(struct opening *opening, uint64_t head, struct 
     base.number = highest + 1;
     memcpy(base.base_chain, replay->chain, sizeof base.base_chain);
     enum signer_error error = remove_cut_open(opening, head, why);
+    if (error == SIGNER_OK && opening->options->new_master_key) {
+        vault_wipe(store->core.vault, store->core.master_handle);
+        error = copy_key(&store->core, opening->options->new_master_key, why);
+    }
     if (error == SIGNER_OK) error = snapshot_publish(&base, replay->state, &store->snapshot_size, &store->core, why);
     if (error == SIGNER_OK) error = fill_path(opening, &base, why);
     if (error == SIGNER_OK) error = begin_log(opening, &base, why);
@@ -210,19 +212,35 @@ static void delete_old(struct store *store) {
     memmove(store->path, store->path + first, store->path_count * sizeof *store->path);
 }
 
-static enum signer_error open_existing(struct opening *opening, void **state, struct failure *why) {
-    struct store *store = opening->store;
-    uint64_t head = 0;
+enum signer_error opening_recover(struct opening *opening, struct failure *why) {
     enum signer_error error = look_at_old_file(opening, why);
     if (error == SIGNER_OK) error = read_identity(opening, why);
-    if (error == SIGNER_OK) error = find_head(opening, &head, why);
-    if (error == SIGNER_OK) error = fetch_master(&store->core, opening->options, why);
-    if (error == SIGNER_OK) error = recover(opening, head, why);
-    if (error == SIGNER_OK) error = judge_old_file(opening, why);
-    if (error == SIGNER_OK) error = publish(opening, head, why);
+    if (error == SIGNER_OK) error = find_head(opening, why);
+    if (error == SIGNER_OK) error = opening_fetch_master(opening, why);
+    if (error == SIGNER_OK) error = recover(opening, why);
+    return error == SIGNER_OK ? judge_old_file(opening, why) : error;
+}
+
+/* Everything under the old key goes, the verdicts too: then no file needs it any more. */
+static enum signer_error delete_under_old_key(struct store *store, struct failure *why) {
+    const uint64_t audit_bytes_max = store->core.audit_bytes_max;
+    store->core.audit_bytes_max = 0;
+    enum signer_error error = retention_run(&store->core, store->path, store->path_count, 1, why);
+    store->core.audit_bytes_max = audit_bytes_max;
+    return error;
+}
+
+static enum signer_error open_existing(struct opening *opening, void **state, struct failure *why) {
+    struct store *store = opening->store;
+    enum signer_error error = opening_recover(opening, why);
+    if (error == SIGNER_OK) error = publish(opening, opening->head, why);
     if (error == SIGNER_OK && opening->old.present) error = old_file_retire(&store->core, why);
     if (error != SIGNER_OK) return error;
-    delete_old(store);
+    if (opening->options->new_master_key)
+        error = delete_under_old_key(store, why);
+    else
+        delete_old(store);
+    if (error != SIGNER_OK) return error;
     *state = store->state = opening->replay.state;
     opening->replay.state = NULL;
     store->core.sink.opened(store->core.sink.context, *state, store->open_number);
@@ -230,16 +248,12 @@ static enum signer_error open_existing(struct opening *opening, void **state, st
 }
 
 static enum signer_error open_or_create(struct opening *opening, void **state, struct failure *why) {
-    struct core *core = &opening->store->core;
-    enum signer_error error = place_directory(&core->place, why);
-    if (error != SIGNER_OK) return error;
-    if (core->place.directory < 0) return create(opening, false, state, why);
-    error = names_read(&opening->names, &core->place, why);
-    if (error != SIGNER_OK) return error;
-    return opening->names.empty ? create(opening, true, state, why) : open_existing(opening, state, why);
+    bool exists = opening->store->core.place.directory >= 0 && !opening->names.empty;
+    return exists ? open_existing(opening, state, why) : create(opening, state, why);
 }
 
-static enum signer_error prepare(struct store *store, const struct store_options *options, struct failure *why) {
+static enum signer_error prepare(struct store *store, const struct store_options *options, bool read_only,
+                                 struct failure *why) {
     struct core *core = &store->core;
     core->platform = options->platform;
     core->vault = options->vault;
@@ -249,6 +263,10 @@ static enum signer_error prepare(struct store *store, const struct store_options
     core->writer = signer_malloc(writer_bytes);
     if (!core->writer) return fail_plain(why, ERR_OUT_OF_MEMORY);
     memcpy(core->writer, options->writer, writer_bytes);
+    if (read_only) {
+        enum signer_error found = place_find(&core->place, options->platform, options->state_path, why);
+        return found == SIGNER_OK ? lock_look(&store->lock, &core->place, why) : found;
+    }
     enum signer_error error = place_open(&core->place, options->platform, options->state_path, why);
     return error == SIGNER_OK ? lock_take(&store->lock, &core->place, why) : error;
 }
@@ -263,24 +281,38 @@ static struct store *store_new(void) {
     return store;
 }
 
+enum signer_error opening_begin(struct opening *opening, const struct store_options *options, bool read_only,
+                                struct failure *why) {
+    *opening = (struct opening){.options = options, .read_only = read_only, .store = store_new()};
+    if (!opening->store) return fail_plain(why, ERR_OUT_OF_MEMORY);
+    struct place *place = &opening->store->core.place;
+    enum signer_error error = prepare(opening->store, options, read_only, why);
+    if (error == SIGNER_OK) error = place_directory(place, why);
+    if (error == SIGNER_OK && place->directory >= 0) error = names_read(&opening->names, place, why);
+    return error;
+}
+
+void opening_end(struct opening *opening) {
+    names_free(&opening->names);
+    old_file_free(&opening->old);
+    if (opening->store) replay_free(&opening->replay, &opening->store->core);
+}
+
 enum signer_error store_open(struct store **out, void **state, const struct store_options *options,
                              struct failure *why) {
-    struct opening opening = {.options = options};
-    struct store *store = opening.store = store_new();
+    struct opening opening;
     *out = NULL;
     *state = NULL;
-    if (!store) return fail_plain(why, ERR_OUT_OF_MEMORY);
-    enum signer_error error = prepare(store, options, why);
+    enum signer_error error = opening_begin(&opening, options, false, why);
+    struct store *store = opening.store;
     if (error == SIGNER_OK) error = open_or_create(&opening, state, why);
     if (error == ERR_STATE_CORRUPT && opening.damaged && options->reset_corrupt) {
         error = store_quarantine(store, options->corrupt_backup_limit, why);
-        if (error == SIGNER_OK) error = create(&opening, false, state, why);
+        if (error == SIGNER_OK) error = create(&opening, state, why);
     }
-    names_free(&opening.names);
-    old_file_free(&opening.old);
-    replay_free(&opening.replay, &store->core);
+    opening_end(&opening);
     if (error != SIGNER_OK) {
-        if (store->state) options->sink.state_free(options->sink.context, store->state);
+        if (store && store->state) options->sink.state_free(options->sink.context, store->state);
         *state = NULL;
         store_close(store, true);
         return error;

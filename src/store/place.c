@@ -90,8 +90,8 @@ static enum signer_error open_canonical(const struct platform *platform, const c
     return SIGNER_OK;
 }
 
-enum signer_error place_open(struct place *place, const struct platform *platform, const char *state_path,
-                             struct failure *why) {
+static enum signer_error open_place(struct place *place, const struct platform *platform, const char *state_path,
+                                    bool make, struct failure *why) {
     char parent[PATH_MAX], canonical[PATH_MAX];
     const char *name;
     struct stat status;
@@ -99,7 +99,7 @@ enum signer_error place_open(struct place *place, const struct platform *platfor
     enum signer_error error = split_path(state_path, parent, &name, why);
     if (error != SIGNER_OK) return error;
     int result = platform->files.real_path(platform->context, parent, canonical, sizeof canonical);
-    if (result != 0 && errno == ENOENT) {
+    if (result != 0 && errno == ENOENT && make) {
         error = make_directories(platform, parent, why);
         if (error != SIGNER_OK) return error;
         result = platform->files.real_path(platform->context, parent, canonical, sizeof canonical);
@@ -121,6 +121,16 @@ enum signer_error place_open(struct place *place, const struct platform *platfor
     memcpy(place->path + parent_len + 1, name, strlen(name) + 1);
     place->name = place->path + parent_len + 1;
     return SIGNER_OK;
+}
+
+enum signer_error place_open(struct place *place, const struct platform *platform, const char *state_path,
+                             struct failure *why) {
+    return open_place(place, platform, state_path, true, why);
+}
+
+enum signer_error place_find(struct place *place, const struct platform *platform, const char *state_path,
+                             struct failure *why) {
+    return open_place(place, platform, state_path, false, why);
 }
 
 void place_close(struct place *place) {

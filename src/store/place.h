@@ -27,6 +27,9 @@ struct place {
  * names no file, ERR_STATE_PATH_UNSAFE, ERR_STATE_IO, ERR_OUT_OF_MEMORY. */
 enum signer_error place_open(struct place *place, const struct platform *platform, const char *state_path,
                              struct failure *why);
+/* The same, making nothing: ERR_STATE_IO when the directory is missing. */
+enum signer_error place_find(struct place *place, const struct platform *platform, const char *state_path,
+                             struct failure *why);
 void place_close(struct place *place); /* harmless on a zeroed one that place_open never saw */
 
 /* "<state file name><suffix>". */

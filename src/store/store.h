@@ -85,6 +85,7 @@ struct store_options {
     struct store_sink sink;
     const char *writer;            /* "tbtc-signer/<version>" */
     const uint8_t *master_key;     /* 32 bytes instead of the provider (offline tools, specs); else NULL */
+    const uint8_t *new_master_key; /* 32 bytes: seal everything again under this one (35.13 rekey); else NULL */
     bool reset_corrupt;            /* quarantine_and_reset (D-086); never with production */
     uint32_t corrupt_backup_limit; /* 0: keep all */
     uint64_t audit_bytes_max;      /* all audit files together; 0: none are kept */

@@ -6,7 +6,12 @@ local BY_REASON = {
     state_path_unsafe = "set owner and modes back: directory 0700, files 0600, no links; the line on stderr names the file",
     state_key_unavailable = "check the key provider: run its command by hand, it must print 64 hex characters and exit 0",
     state_key_mismatch = "the key provider gives another key than the store was sealed with; restore the right one",
-    state_corrupt = "do not delete anything; restore the whole of state path, .lock, .mark and .store from one backup",
+    state_foreign_store = "the lock file belongs to another store; move it aside only if this store is meant to be here",
+    state_io = "look at the disk and its log; nothing was lost, the same call may be tried again",
+    state_anchor_unavailable = "bring the anchor back: the file of state_store_anchor_path, whole and with its lock",
+    state_import_conflict = "a store and a state file lie at one path; find the true one and move the other away",
+    state_corrupt = "do not delete anything; restore the whole of state path, .lock, .mark and .store from one backup"
+        .. " (a copy that has no .mark: tbtc-signer store adopt)",
     state_rollback_detected = "the store is older than its marks; put back the newest copy of all its files together",
     state_no_space = "make room on the file system of the state path; nothing was lost",
     state_version_unsupported = "the file at the state path has a format that this version does not read; it was left untouched",
@@ -28,6 +33,7 @@ local BY_REASON = {
 }
 
 local BY_CODE = {
+    store_missing = "look at TBTC_SIGNER_STATE_PATH or --path; a new store is made by `tbtc-signer store init` or at first use",
     node_unreachable = "start the node (tbtc-signer node run …) and look at its log",
     too_few_members = "start more of the listed nodes, then run the same command again",
     consumed_nonce_replay = "this attempt is spent for good; sign with a new attempt number",

@@ -5,7 +5,7 @@ local output = require("tbtc_signer.cli.output")
 
 local main = {}
 
-local COMMANDS = { "demo", "node", "dkg", "sign", "tx", "verify", "doctor" }
+local COMMANDS = { "demo", "node", "dkg", "sign", "tx", "verify", "store", "doctor" }
 
 local function build_parser(handlers)
     local parser = argparse("tbtc-signer", "A threshold-Schnorr signer: FROST over secp256k1 with Taproot.")

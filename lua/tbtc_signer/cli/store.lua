@@ -1,0 +1,329 @@
+--- `tbtc-signer store …`: the offline tools of the sealed store. What only looks takes a shared lock and
+--- changes no byte; what acts holds the store as an engine would.
+local signer = require("tbtc_signer")
+local engines = require("tbtc_signer.cli.engines")
+local hints = require("tbtc_signer.cli.hints")
+local json = require("tbtc_signer.json")
+local output = require("tbtc_signer.cli.output")
+
+local store = {}
+
+local tools = signer.store_tools
+local IMPORT_BYTES_MAX = 512 * 1024 * 1024
+local HIGHEST_UNKNOWN = 4294967295
+
+local ACTIONS = {
+    { "init", "Create a new store, or take over the reference's state file at the state path.", [[
+  TBTC_SIGNER_STATE_PATH=/var/lib/signer/state tbtc-signer store init
+A file with envelope schema 3 at the state path is imported and then renamed; schema 2, schema 4 and
+plaintext are refused.]] },
+    { "info", "What the store is: id, files, numbers of its state.", [[
+  tbtc-signer store info --path /var/lib/signer/state
+Changes nothing. The store must not be in use.]] },
+    { "verify", "Read every file of the store as a whole, without an engine.", [[
+  tbtc-signer store verify --path /var/lib/signer/state
+Changes nothing: run it on a backup before you need it. Exit 0: an opening would succeed and every file
+is whole; 1: not so.]] },
+    { "floor", "What the store would never go below: highest numbers, tombstones, the durable mark.", [[
+  tbtc-signer store floor --path /var/lib/signer/state --json]] },
+    { "export", "Print the protection data (markers, tombstones, kill switches) as JSON; no secret is in it.", [[
+  tbtc-signer store export --path /var/lib/signer/state --output protection.json
+The form is tbtc-signer-store-protection/v1.]] },
+    { "import", "Unite protection data of another store with this one; nothing is ever lowered.", [[
+  tbtc-signer store import --path /var/lib/signer/state protection.json
+A session that this store lacks becomes a tombstone: it can never be opened here.]] },
+    { "adopt", "Take a restored copy without its mark for the true store. Think first.", [[
+  tbtc-signer store adopt --path /var/lib/signer/state --yes
+Only when the newest copy of all files together is lost: whatever happened after the copy was made is
+forgotten, and with it every share that left since. Retire or refresh the wallets afterwards.]] },
+    { "rekey", "Seal the store again under another key; every older file goes.", [[
+  tbtc-signer store rekey --path /var/lib/signer/state --new-key-command 'kms decrypt new.key'
+Then set TBTC_SIGNER_STATE_KEY_COMMAND to the new command. A crash leaves a store under exactly one of
+the two keys; the other one answers state_key_mismatch.]] },
+    { "compact", "Open and close: a fresh snapshot, old files gone.", [[
+  tbtc-signer store compact --path /var/lib/signer/state]] },
+}
+
+function store.describe(parser, common)
+    local command = parser:command("store", "Look at, check, move and repair the sealed store of a stopped signer.")
+    command:epilog([[
+Example:
+  tbtc-signer store verify --path /var/lib/signer/state
+Settings (key provider above all) come from TBTC_SIGNER_* variables, as for the signer itself; --path
+stands in for TBTC_SIGNER_STATE_PATH. Each action has --help with an example.]])
+    command:command_target("action")
+    for _, action in ipairs(ACTIONS) do
+        local each = common(command:command(action[1], action[2]))
+        each:epilog("Example:\n" .. action[3])
+        each:option("--path", "State path (P): the store lies in P.store, P.lock and P.mark.")
+        if action[1] == "export" then each:option("--output", "File to write, mode 0600 (default: stdout).") end
+        if action[1] == "import" then each:argument("file", "Protection data as export prints them.") end
+        if action[1] == "adopt" then each:flag("--yes", "I know that what happened after the copy is forgotten.") end
+        if action[1] == "rekey" then
+            each:option("--new-key-command", "Command that prints the new key (64 hex characters).")
+            each:option("--new-key-variable", "Name of a variable that holds the new key (not for production).")
+            each:option("--timeout", "Seconds for the command, 1 to 300."):default("30"):convert(math.tointeger)
+        end
+    end
+end
+
+-- -- failures ---------------------------------------------------------------------------------------
+
+--- What a typed error of the core means here.
+local function problem_of(raised)
+    if type(raised) ~= "table" or not raised.error then error(raised, 0) end
+    local reason = raised.reason_code
+    return { code = raised.code, reason_code = reason, message = raised.detail or raised.error }
+end
+
+local function fail(raised, status)
+    local problem = problem_of(raised)
+    output.failure(problem, hints.of(problem))
+    return status or (problem.code == "validation_error" and 2) or 1
+end
+
+--- Runs a tool of the core; its error becomes a message and an exit status.
+local function attempt(tool, ...)
+    local results = table.pack(pcall(tool, ...))
+    if results[1] then return results[2] end
+    return nil, fail(results[2])
+end
+
+local function engine_of(options)
+    return engines.new(options.path and { TBTC_SIGNER_STATE_PATH = options.path } or {})
+end
+
+--- An inspection of a store that is there; nil and the exit status otherwise.
+local function inspect(options, needs_state)
+    local inspection, status = attempt(tools.inspect, options.engine)
+    if not inspection then return nil, nil, status end
+    local facts = inspection:facts()
+    if not facts.present then
+        local problem = facts.refusal or { code = "store_missing", message = "there is no store at " .. facts.path }
+        problem.code = problem.code or "internal_error"
+        inspection:close()
+        output.failure(problem, hints.of(problem))
+        return nil, nil, 1
+    end
+    if needs_state and facts.refusal then
+        local problem = { code = "internal_error", reason_code = facts.refusal.reason_code, message = facts.refusal.message }
+        inspection:close()
+        output.failure(problem, hints.of(problem))
+        return nil, nil, 1
+    end
+    return inspection, facts
+end
+
+local function number_text(number) return ("%016x"):format(number) end
+
+-- -- what only looks ----------------------------------------------------------------------------------
+
+local actions = {}
+
+local function describe_refusal(facts)
+    if not facts.refusal then return end
+    output.line("%s  %s [%s]", output.paint("red", "an opening is refused:"), facts.refusal.message, facts.refusal.reason_code)
+    local hint = hints.of(facts.refusal)
+    if hint then output.line("  what to do: %s", hint) end
+end
+
+function actions.info(options)
+    local inspection, facts, status = inspect(options)
+    if not inspection then return status end
+    local summary = inspection:summary()
+    output.line("path        %s", facts.path)
+    output.line("store id    %s", facts.store_id)
+    output.line("newest log  %s of %d files", number_text(facts.log_number), inspection:count())
+    if facts.seq then output.line("last record %d, chain %s", facts.seq, facts.chain) end
+    if facts.mark then output.line("mark        record %d in log %s", facts.mark.seq, number_text(facts.mark.log_number)) end
+    if summary then
+        output.line("opened      %d times; generation %d", summary.open_number, summary.generation)
+        output.line("state       %d sessions, %d wallets with %d seats, %d tombstones, %d registry entries",
+            summary.sessions, summary.wallets, summary.seats, summary.tombstones, summary.set_entries)
+        output.line("protection  %d rekey events, %d operators quarantined, canary %d%%", summary.rekey_events,
+            summary.quarantined_operators, summary.canary_percent or 0)
+    end
+    describe_refusal(facts)
+    facts.files, facts.state = inspection:count(), summary
+    output.document(facts)
+    inspection:close()
+    return facts.refusal and 1 or 0
+end
+
+local function file_line(file, refused)
+    if file.fault then
+        return output.paint("red", "DAMAGED"), ("%s [%s]"):format(file.fault.message, file.fault.reason_code)
+    end
+    local torn = file.torn_bytes > 0 and (", %d torn bytes behind them that were never synced"):format(file.torn_bytes) or ""
+    return output.paint("green", "whole  "), ("%d records, %d bytes%s%s"):format(file.records, file.bytes,
+        (file.on_path or refused) and "" or ", not needed", torn)
+end
+
+function actions.verify(options)
+    local inspection, facts, status = inspect(options)
+    if not inspection then return status end
+    local files, damaged = {}, 0
+    local count = inspection:count()
+    for index = 1, count do
+        local good, file = pcall(inspection.check, inspection, index)
+        if not good then
+            inspection:close()
+            return fail(file)
+        end
+        files[index] = file
+        if file.fault then damaged = damaged + 1 end
+        local state, text = file_line(file, facts.refusal)
+        output.line("%s  %-26s %s", state, file.name, text)
+        if index % 16 == 0 then output.progress("%d of %d files", index, count) end
+    end
+    describe_refusal(facts)
+    local good = damaged == 0 and not facts.refusal
+    if good then
+        output.line("%s: record %d, chain %s", output.paint("green", "an opening would succeed"), facts.seq, facts.chain)
+    elseif not facts.refusal then
+        output.line("an opening would succeed, but %d of %d files are damaged", damaged, count)
+        output.line("  what to do: keep this copy, then `tbtc-signer store compact` writes fresh files from the good ones")
+    end
+    output.document({ valid = good, refusal = facts.refusal, store_id = facts.store_id, seq = facts.seq, chain = facts.chain,
+        files = files })
+    inspection:close()
+    return good and 0 or 1
+end
+
+function actions.floor(options)
+    local inspection, facts, status = inspect(options, true)
+    if not inspection then return status end
+    local summary, floors = inspection:summary(), inspection:floors()
+    output.line("mark         record %s", facts.mark and facts.mark.seq or "none")
+    output.line("last record  %d; highest file number %s", facts.seq, number_text(facts.highest_number))
+    output.line("opened       %d times; generation %d", summary.open_number, summary.generation)
+    output.line("tombstones   %d", summary.tombstones)
+    for _, floor in ipairs(floors) do
+        local number = floor.highest_attempt_number
+        output.line("  %s  attempt %s", floor.session_id, number == HIGHEST_UNKNOWN and "unknown: none is allowed" or number)
+    end
+    output.document({ mark = facts.mark, seq = facts.seq, highest_number = facts.highest_number,
+        open_number = summary.open_number, generation = summary.generation, tombstones = summary.tombstones,
+        sessions = json.list(floors) })
+    inspection:close()
+    return 0
+end
+
+local function write_file(path, text)
+    local uv = require("luv")
+    local file, problem = uv.fs_open(path, "wx", 384) -- 0600, never over another file
+    if not file then return problem end
+    local written = uv.fs_write(file, text)
+    local synced = uv.fs_fsync(file)
+    uv.fs_close(file)
+    if written ~= #text or not synced then return "writing " .. path .. " failed" end
+end
+
+function actions.export(options)
+    local inspection, _, status = inspect(options, true)
+    if not inspection then return status end
+    local text = inspection:protection()
+    inspection:close()
+    if not options.output then
+        io.stdout:write(text, "\n")
+        return 0
+    end
+    local problem = write_file(options.output, text .. "\n")
+    if problem then
+        output.failure({ code = "error", message = problem }, "give a path that does not exist yet, in a folder with room")
+        return 2
+    end
+    output.line("written to %s (%d bytes)", options.output, #text + 1)
+    output.document({ output = options.output, bytes = #text + 1 })
+    return 0
+end
+
+-- -- what acts -------------------------------------------------------------------------------------------
+
+function actions.init(options)
+    local result, status = attempt(tools.init, options.engine)
+    if not result then return status end
+    output.line(result.imported and "imported the old state file into store %s" or "created store %s", result.store_id)
+    output.document(result)
+    return 0
+end
+
+function actions.compact(options)
+    output.progress("reading the store and writing a snapshot")
+    local result, status = attempt(tools.compact, options.engine)
+    if not result then return status end
+    output.line("store %s: log %s, opened %d times", result.store_id, number_text(result.log_number), result.open_number)
+    output.document(result)
+    return 0
+end
+
+function actions.rekey(options)
+    if (options.new_key_command == nil) == (options.new_key_variable == nil) then
+        output.failure("give --new-key-command or --new-key-variable")
+        return 2
+    end
+    if not options.timeout or options.timeout < 1 or options.timeout > 300 then
+        output.failure("--timeout must be 1 to 300")
+        return 2
+    end
+    output.progress("reading the store, then writing it again under the new key")
+    local result, status = attempt(tools.rekey, options.engine,
+        { command = options.new_key_command, variable = options.new_key_variable, timeout_s = options.timeout })
+    if not result then return status end
+    output.line("store %s is sealed under the new key; all older files are gone", result.store_id)
+    output.line("  what to do: set the key provider of the signer to the new key before the next start;")
+    output.line("  backups made before still open with the old key: destroy them, or keep that key as safe as the store")
+    output.document(result)
+    return 0
+end
+
+function actions.adopt(options)
+    if not options.yes then
+        output.failure({ code = "not_confirmed",
+            message = "adopt makes this copy the true store: whatever happened after it was made is forgotten" },
+            "look for a newer copy of state path, .lock, .mark and .store first; then run again with --yes")
+        return 1
+    end
+    local result, status = attempt(tools.adopt, options.engine)
+    if not result then return status end
+    if result.needed then
+        output.line("store %s adopted at record %d: mark and lock are written", result.store_id, result.seq)
+        output.line("  what to do: retire or refresh every wallet of this node, shares may have left after the copy was made")
+    else
+        output.line("store %s has its mark and agrees with it: nothing was changed", result.store_id)
+    end
+    output.document(result)
+    return 0
+end
+
+function actions.import(options)
+    local file, problem = io.open(options.file, "rb")
+    if not file then
+        output.failure(problem)
+        return 2
+    end
+    local text = file:read(IMPORT_BYTES_MAX + 1)
+    file:close()
+    if not text or #text > IMPORT_BYTES_MAX then
+        output.failure(options.file .. (text and " is too large" or " is empty"))
+        return 2
+    end
+    output.progress("reading %d bytes of protection data", #text)
+    local counts, status = attempt(tools.import, options.engine, text)
+    if not counts then return status end
+    output.line("from store %s at record %d:", counts.store_id, counts.seq)
+    output.line("  %d sessions read; added %d registry entries, %d tombstones, %d rekey events, %d operator records%s",
+        counts.sessions, counts.entries, counts.tombstones, counts.rekey_events, counts.operators,
+        counts.canary_lowered and "; the canary percent was lowered" or "")
+    output.document(counts)
+    return 0
+end
+
+function store.run(options)
+    options.engine = engine_of(options)
+    local status = actions[options.action](options)
+    options.engine:close(true)
+    return status
+end
+
+return store

@@ -1,0 +1,178 @@
+/* The tools of the store. */
+#include "session/store_tool.h"
+
+#include <string.h>
+
+#include "session/opening.h"
+
+static enum signer_error plan_for_tool(struct engine *engine, struct store_plan *plan, struct failure *why) {
+    enum signer_error error = store_plan_read(engine, plan, why);
+    plan->options.reset_corrupt = false; /* a tool never sets a store aside */
+    return error;
+}
+
+enum signer_error store_tool_inspect(struct verify *out, struct engine *engine, struct failure *why) {
+    struct store_plan plan;
+    *out = (struct verify){0};
+    enum signer_error error = plan_for_tool(engine, &plan, why);
+    if (error == SIGNER_OK) error = verify_open(out, &plan.options, why);
+    store_plan_free(&plan);
+    return error;
+}
+
+/* Whether a store lies there, looked at without writing. Where none does, what an opening would say. */
+static enum signer_error look(const struct store_options *options, bool *present, struct failure *why) {
+    struct verify verify;
+    enum signer_error error = verify_open(&verify, options, why);
+    *present = verify.present;
+    if (error == SIGNER_OK && !verify.present && verify.fate.error != SIGNER_OK)
+        error = fail(why, verify.fate.error, "%s", verify.fate.detail);
+    verify_close(&verify);
+    return error;
+}
+
+static enum signer_error open_store(struct store **store, struct state **state, const struct store_options *options,
+                                    struct store_result *out, struct failure *why) {
+    struct store_info info;
+    void *opened;
+    enum signer_error error = store_open(store, &opened, options, why);
+    if (error != SIGNER_OK) return error;
+    *state = opened;
+    store_info(*store, &info);
+    memcpy(out->store_id, info.store_id, sizeof out->store_id);
+    out->seq = info.seq;
+    out->log_number = info.log_number;
+    out->open_number = info.open_number;
+    uint8_t sha256[32];
+    out->imported = options->sink.imported(options->sink.context, opened, sha256);
+    return SIGNER_OK;
+}
+
+/* Opens, does what `work` says, closes. */
+static enum signer_error with_store(struct store_result *out, const struct store_options *options,
+                                    enum signer_error (*work)(void *argument, struct store *store, struct state *state,
+                                                              struct failure *why),
+                                    void *argument, struct failure *why) {
+    struct store *store = NULL;
+    struct state *state = NULL;
+    enum signer_error error = open_store(&store, &state, options, out, why);
+    if (error != SIGNER_OK) return error;
+    if (work) error = work(argument, store, state, why);
+    store_close(store, error != SIGNER_OK);
+    state_free(state);
+    return error;
+}
+
+enum signer_error store_tool_init(struct store_result *out, struct engine *engine, struct failure *why) {
+    struct store_plan plan;
+    bool present = false;
+    enum signer_error error = plan_for_tool(engine, &plan, why);
+    /* The directory of the state path may be missing still: then there is no store either. */
+    struct failure unheard = {0};
+    if (error == SIGNER_OK) {
+        enum signer_error looked = look(&plan.options, &present, &unheard);
+        if (looked == ERR_STATE_LOCKED || looked == ERR_STATE_PATH_UNSAFE)
+            error = fail(why, looked, "%s", unheard.detail);
+    }
+    if (error == SIGNER_OK && present) error = fail(why, ERR_STATE_IMPORT_CONFLICT, "a store is there already");
+    if (error == SIGNER_OK) error = with_store(out, &plan.options, NULL, NULL, why);
+    store_plan_free(&plan);
+    return error;
+}
+
+static enum signer_error open_existing(struct store_plan *plan, struct engine *engine, struct failure *why) {
+    bool present = false;
+    enum signer_error error = plan_for_tool(engine, plan, why);
+    if (error == SIGNER_OK) error = look(&plan->options, &present, why);
+    if (error == SIGNER_OK && !present) error = fail(why, ERR_STATE_CORRUPT, "there is no store at the state path");
+    return error;
+}
+
+enum signer_error store_tool_compact(struct store_result *out, struct engine *engine, struct failure *why) {
+    struct store_plan plan;
+    enum signer_error error = open_existing(&plan, engine, why);
+    if (error == SIGNER_OK) error = with_store(out, &plan.options, NULL, NULL, why);
+    store_plan_free(&plan);
+    return error;
+}
+
+enum signer_error store_tool_rekey(struct store_result *out, struct engine *engine, const struct key_provider *provider,
+                                   struct failure *why) {
+    struct store_plan plan;
+    vault_handle key = 0;
+    enum signer_error error = open_existing(&plan, engine, why);
+    if (error == SIGNER_OK) error = key_provider_fetch(provider, engine->vault, &key, why);
+    if (error == SIGNER_OK) {
+        plan.options.new_master_key = vault_borrow(engine->vault, key, SECRET_STATE_KEY, NULL);
+        error = with_store(out, &plan.options, NULL, NULL, why);
+    }
+    vault_wipe(engine->vault, key);
+    store_plan_free(&plan);
+    return error;
+}
+
+enum signer_error store_tool_adopt(struct adoption *out, struct engine *engine, struct failure *why) {
+    struct store_plan plan;
+    enum signer_error error = plan_for_tool(engine, &plan, why);
+    if (error == SIGNER_OK) error = store_adopt(out, &plan.options, why);
+    store_plan_free(&plan);
+    return error;
+}
+
+/* -- protection data ----------------------------------------------------------------------------------- */
+
+struct uniting {
+    struct protection_counts *counts;
+    const char *json;
+    size_t len;
+    uint64_t hash_key;
+    uint64_t witness_max;
+    struct store *store;
+    struct state *state;
+};
+
+static enum signer_error commit(void *argument, struct changes *changes, struct failure *why) {
+    const struct uniting *uniting = argument;
+    struct store_position position;
+    uint64_t base;
+    if (!state_checkpoint(uniting->state, 2) && state_rebase_due(uniting->state, uniting->witness_max, &base))
+        change_witness_rebase(changes, base);
+    enum signer_error error = changes_check(uniting->state, changes, why);
+    if (error != SIGNER_OK) return error;
+    do {
+        error = store_append(uniting->store, RECORD_CHANGE, RECORD_RESERVED, changes->body.data, changes->body.len,
+                             &position, why);
+        if (error != ERR_AGAIN) break;
+        error = store_make_ready(uniting->store, RECORD_RESERVED, why);
+    } while (error == SIGNER_OK);
+    if (error != SIGNER_OK) {
+        changes_drop(uniting->state);
+        return error;
+    }
+    changes_apply(uniting->state, changes, &position);
+    return store_wait(uniting->store, position.ticket, why);
+}
+
+static enum signer_error unite(void *argument, struct store *store, struct state *state, struct failure *why) {
+    struct uniting *uniting = argument;
+    uniting->store = store;
+    uniting->state = state;
+    return protection_import(uniting->counts, state, uniting->json, uniting->len, uniting->hash_key, commit, uniting,
+                             why);
+}
+
+enum signer_error store_tool_import(struct protection_counts *counts, struct engine *engine, const char *json,
+                                    size_t len, struct failure *why) {
+    struct store_plan plan;
+    struct store_result result;
+    struct uniting uniting = {.counts = counts, .json = json, .len = len};
+    platform_random(engine->platform, &uniting.hash_key, sizeof uniting.hash_key);
+    enum signer_error error = open_existing(&plan, engine, why);
+    /* Nobody else holds the state here. */
+    plan.options.sink.lock = plan.options.sink.unlock = NULL;
+    if (error == SIGNER_OK)
+        error = settings_u64(&engine->settings, KNOB_STATE_WITNESS_MAX_RECORDS, &uniting.witness_max, why);
+    if (error == SIGNER_OK) error = with_store(&result, &plan.options, unite, &uniting, why);
+    store_plan_free(&plan);
+    return error;
+}

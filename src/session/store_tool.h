@@ -1,0 +1,32 @@
+/* The tools of the store over the settings of an engine that has not opened its state (sealed-store
+ * 35.13): what `tbtc-signer store` does. */
+#ifndef SIGNER_SESSION_STORE_TOOL_H
+#define SIGNER_SESSION_STORE_TOOL_H
+
+#include "registry/import_protection.h"
+#include "session/engine.h"
+#include "store/tool.h"
+#include "store/verify.h"
+
+/* verify_close follows in any case. The state of the inspection is a struct state. */
+enum signer_error store_tool_inspect(struct verify *out, struct engine *engine, struct failure *why);
+
+struct store_result {
+    uint8_t store_id[32];
+    uint64_t seq, log_number, open_number;
+    bool imported; /* from an old state file */
+};
+
+/* Makes a new store, or takes over an old state file. ERR_STATE_IMPORT_CONFLICT: a store is there. */
+enum signer_error store_tool_init(struct store_result *out, struct engine *engine, struct failure *why);
+/* Opens and closes: a snapshot of the state, old files gone. ERR_STATE_CORRUPT: no store is there. */
+enum signer_error store_tool_compact(struct store_result *out, struct engine *engine, struct failure *why);
+/* Seals the state again under the key of `provider`. A crash leaves a store under exactly one key. */
+enum signer_error store_tool_rekey(struct store_result *out, struct engine *engine, const struct key_provider *provider,
+                                   struct failure *why);
+enum signer_error store_tool_adopt(struct adoption *out, struct engine *engine, struct failure *why);
+/* Unites protection data with the state, durable before it returns. */
+enum signer_error store_tool_import(struct protection_counts *counts, struct engine *engine, const char *json,
+                                    size_t len, struct failure *why);
+
+#endif
