@@ -21,6 +21,12 @@ local function quote(text)
     end) .. '"'
 end
 
+--- The shortest form that reads back the same: 0.21, not 0.20999999999999999.
+local function encode_float(value)
+    local text = ("%.15g"):format(value)
+    return tonumber(text) == value and text or ("%.17g"):format(value)
+end
+
 local encode_value
 
 local function encode_list(list)
@@ -40,7 +46,7 @@ end
 function encode_value(value)
     local kind = math.type(value) or type(value)
     if kind == "integer" then return ("%d"):format(value) end
-    if kind == "float" then return ("%.17g"):format(value) end
+    if kind == "float" then return encode_float(value) end
     if kind == "boolean" then return tostring(value) end
     if kind == "string" then return quote(value) end
     if kind == "nil" then return "null" end

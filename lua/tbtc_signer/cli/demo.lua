@@ -1,6 +1,7 @@
 --- `tbtc-signer demo`: a whole group on this machine: key generation, heartbeats, a redemption, and a
 --- member that is killed between the durable record of its share and the share's departure.
 local uv = require("luv")
+local arguments = require("tbtc_signer.cli.arguments")
 local engines = require("tbtc_signer.cli.engines")
 local group = require("tbtc_signer.cli.group")
 local nodes = require("tbtc_signer.cli.nodes")
@@ -18,6 +19,7 @@ local demo = {}
 
 local START_TIMEOUT_MS = 60000
 local MEMBERS_MAX = 100
+local SPACE_MIN = 1024 * 1024 -- bytes; below it an empty log means a full disk
 
 function demo.describe(parser, common)
     local command = common(parser:command("demo", "Make a key with a group of nodes on this machine and sign a redemption."))
@@ -26,8 +28,10 @@ Example:
   tbtc-signer demo --signers 10 --threshold 7
 One member is killed on the way, after its share's record is durable and before the share leaves.
 All processes and files are removed at the end.]])
-    command:option("--signers", "Members of the group, 2 to 100."):default("5"):convert(math.tointeger)
-    command:option("--threshold", "Members that must sign together, 2 to the number of members."):convert(math.tointeger)
+    command:option("--signers", "Members of the group, 2 to 100."):default("5")
+        :convert(arguments.integer("--signers", 2, MEMBERS_MAX))
+    command:option("--threshold", "Members that must sign together, 2 to the number of members (default: more than half).")
+        :convert(arguments.integer("--threshold", 2, MEMBERS_MAX))
     command:option("--transaction", "The redemption (default: policies/samples/redemption.json).")
     command:option("--keep", "Keep stores, keys and logs in this folder instead of removing them.")
 end
@@ -55,7 +59,7 @@ function Stage:note(format, ...)
     local text = select("#", ...) > 0 and format:format(...) or format
     local seconds = (uv.hrtime() - self.started) / 1e9
     self.timeline[#self.timeline + 1] = { seconds = math.floor(seconds * 1000) / 1000, event = text }
-    output.line("%s  %s", output.paint("faint", ("%8.3fs"):format(seconds)), text)
+    if not output.quiet then output.line("%s  %s", output.paint("faint", ("%8.3fs"):format(seconds)), text) end
 end
 
 --- @param stop function how the children end
@@ -96,6 +100,19 @@ local function random_hex(len)
     return hex.encode(uv.random(len))
 end
 
+--- What a process said before it ended: the message of an error document, or the last lines.
+local function last_words(log)
+    local document = json.read(log, 65536)
+    if type(document) == "table" and document.error then return document.error.message end
+    local file = io.open(log, "rb")
+    local text = file and file:read("a") or ""
+    if file then file:close() end
+    if text ~= "" then return text:match("([^\n]*\n?[^\n]+)\n*$") or text end
+    local disk = uv.fs_statfs(log)
+    if disk and disk.bavail * disk.bsize < SPACE_MIN then return "none; no space is left on the file system of " .. log end
+    return "none in " .. log
+end
+
 --- Creates a node's folder, sealing key and node keys; waits for the process that does it.
 function Stage:make_keys(member)
     local folder = self:node_folder(member)
@@ -108,7 +125,9 @@ function Stage:make_keys(member)
             environment = self:environment(member), log = log, on_exit = resume,
         }))
     end)
-    if code ~= 0 then error({ code = "node_failed", message = ("node %d made no keys; see %s"):format(member, log) }) end
+    if code ~= 0 then
+        error({ code = "node_failed", message = ("node %d made no keys: %s"):format(member, last_words(log)) }, 0)
+    end
     local entry = assert(json.read(log, 65536))
     entry.socket = folder .. "/socket"
     return entry
@@ -130,7 +149,7 @@ function Stage:make_roster()
     self.roster_path = self.folder .. "/roster.json"
     write_private(self.roster_path, json.encode(value))
     self.roster = assert(roster.read(self.roster_path, engines.crypto.sha256))
-    self.nodes = nodes.new(self.roster)
+    self.nodes = nodes.new(self.roster, function(member) return self.children[member].exited end)
 end
 
 function Stage:start_node(member, hold_session)
@@ -145,7 +164,7 @@ end
 function Stage:connect(member)
     local ok, problem = self.nodes:connect(member, START_TIMEOUT_MS)
     if not ok then
-        problem.message = problem.message .. "; log: " .. self:node_folder(member) .. "/log"
+        problem.message = ("%s; its last words: %s"):format(problem.message, last_words(self:node_folder(member) .. "/log"))
         error(problem, 0)
     end
 end
@@ -161,7 +180,8 @@ local function start_nodes(stage, victim, hold_session)
     for member = 1, stage.size do stage:start_node(member, member == victim and hold_session or nil) end
     local _, failed = stage.nodes:connect_all(START_TIMEOUT_MS)
     if #failed > 0 then
-        error({ code = "node_unreachable", message = "not started: members " .. group.names(failed) }, 0)
+        error({ code = "node_failed", message = ("members %s did not start; the first one's last words: %s"):format(
+            group.names(failed), last_words(stage:node_folder(failed[1].member) .. "/log")) }, 0)
     end
     stage:note("%d nodes run, each a process with its own store and keys", stage.size)
 end
@@ -314,12 +334,9 @@ local function perform(stage, description)
 end
 
 local function check_options(options)
-    options.threshold = options.threshold or (options.signers == 5 and 3) or (options.signers and options.signers // 2 + 1)
-    if not options.signers or options.signers < 2 or options.signers > MEMBERS_MAX then
-        return ("--signers must be in 2..%d"):format(MEMBERS_MAX)
-    end
-    if not options.threshold or options.threshold < 2 or options.threshold > options.signers then
-        return ("--threshold must be in 2..%d"):format(options.signers)
+    options.threshold = options.threshold or options.signers // 2 + 1
+    if options.threshold > options.signers then
+        return ("--threshold must be from 2 to the number of members, %d"):format(options.signers)
     end
 end
 
@@ -338,14 +355,16 @@ function demo.run(options)
     demo.lua = uv.exepath()
     local stage
     processes.on_interrupt(function() if stage then stage:clean_up(processes.kill_all) end end)
-    stage = new_stage(options)
+    local made, folder_problem = pcall(function() stage = new_stage(options) end)
+    if not made then
+        output.failure(output.problem_of(folder_problem), options.keep and "--keep wants a folder that does not exist yet"
+            or "TMPDIR names a folder where this user may write")
+        return 2
+    end
     local ok, result = tasks.run(function() return perform(stage, description) end)
     stage.nodes = stage.nodes and stage.nodes:close()
     stage:clean_up(processes.stop_all)
-    if not ok then
-        if type(result) ~= "table" then result = { code = "internal_error", message = tostring(result) } end
-        return group.fail(result)
-    end
+    if not ok then return group.fail(output.problem_of(result)) end
     output.line("")
     output.line("signed transaction %s", result.txid)
     output.line("%s", result.signed_tx_hex)

@@ -1,4 +1,5 @@
 --- `tbtc-signer dkg`: relays a distributed key generation between the nodes of a roster.
+local arguments = require("tbtc_signer.cli.arguments")
 local dkg_relay = require("tbtc_signer.coordinator.dkg")
 local group = require("tbtc_signer.cli.group")
 local output = require("tbtc_signer.cli.output")
@@ -12,8 +13,9 @@ Example:
   tbtc-signer dkg --roster roster.json --threshold 3 --session wallet-1
 Every member must be running. Prints the key group, which names the wallet from now on.]])
     command:option("--roster", "The roster file."):count(1)
-    command:option("--threshold", "Members that must sign together, at least 2."):convert(math.tointeger):count(1)
-    command:option("--session", "Session id of the wallet."):count(1)
+    command:option("--threshold", "Members that must sign together, at least 2.")
+        :convert(arguments.integer("--threshold", 2, 256)):count(1)
+    command:option("--session", "Session id of the wallet."):convert(arguments.session("--session")):count(1)
     command:option("--run-id", "Name of this run, used once (default: made of session and time).")
 end
 
@@ -21,8 +23,8 @@ function dkg.run(options)
     return group.with(options.roster, function(nodes, connected, failed)
         if #failed > 0 then
             return group.fail({ code = "node_unreachable",
-                message = ("all %d members take part in a key generation; not reachable: %s")
-                    :format(nodes.roster:size(), group.names(failed)) })
+                message = ("all %d members take part in a key generation; not reachable: %s; %s")
+                    :format(nodes.roster:size(), group.names(failed), failed[1].problem.message) })
         end
         local result, problem = dkg_relay.run({
             nodes = nodes, members = connected, threshold = options.threshold, session_id = options.session,

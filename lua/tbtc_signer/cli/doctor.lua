@@ -93,6 +93,15 @@ function checks.store()
     return good("store", "at " .. path .. ".store")
 end
 
+local function key_hint(kind)
+    if kind == "command" then return hints.of({ reason_code = "state_key_unavailable" }) end
+    if os.getenv("TBTC_SIGNER_PROFILE") == "development" then
+        return "set TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX to 64 hex characters"
+    end
+    return "set TBTC_SIGNER_STATE_KEY_PROVIDER=command and TBTC_SIGNER_STATE_KEY_COMMAND to a program that prints "
+        .. "64 hex characters; to rehearse, TBTC_SIGNER_PROFILE=development"
+end
+
 function checks.key_provider()
     local kind = os.getenv("TBTC_SIGNER_STATE_KEY_PROVIDER") or "env"
     local engine = engines.new({})
@@ -100,7 +109,7 @@ function checks.key_provider()
     engine:close(true)
     if ok then return good("key provider", kind .. " gives a key") end
     local detail = type(problem) == "table" and problem.detail or tostring(problem)
-    return bad("key provider", kind .. ": " .. detail, hints.of({ reason_code = "state_key_unavailable" }))
+    return bad("key provider", kind .. ": " .. detail, key_hint(kind))
 end
 
 function checks.policy()
@@ -116,9 +125,9 @@ end
 
 function checks.open()
     local engine = engines.new({})
-    local reply, problem = engine:call("interactive_session_abort", { session_id = "doctor" })
+    local opened, problem = engines.open(engine)
     engine:close(false)
-    if reply then return good("opening", "the store opens") end
+    if opened then return good("opening", "the store opens") end
     return bad("opening", problem.message, hints.of(problem))
 end
 

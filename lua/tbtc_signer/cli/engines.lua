@@ -27,6 +27,18 @@ function engines.new(changes)
     return signer.engine({ environment = engines.environment(changes) })
 end
 
+--- Opens the store, as the first real call would: the provenance gate, settings, key and files are looked at.
+--- Asks for the verdict of a share that does not exist, which changes nothing.
+--- @param engine table
+--- @return boolean|nil true, table|nil problem {code, reason_code?, message}
+function engines.open(engine)
+    local reply, problem = engine:call("verify_signature_share", {
+        session_id = "opening", signing_package_hex = "", signature_share_hex = "", member_identifier = 1,
+    })
+    if reply then return true end
+    return nil, problem
+end
+
 --- The crypto that rosters, views and ceremonies need.
 engines.crypto = {
     sha256 = function(bytes) return signer.curve.sha256(bytes) end,

@@ -16,7 +16,7 @@ function group.with(path, body)
     local members, problem = roster.read(path, engines.crypto.sha256)
     if not members then
         output.failure(problem,
-            'a roster is {"schema": "tbtc-signer-roster/v1", "members": [...]}; see tbtc-signer node --help')
+            "a roster comes from: tbtc-signer node roster entry-*.json > roster.json")
         return 2
     end
     local net = nodes.new(members)
@@ -36,6 +36,19 @@ function group.names(failed)
     local names = {}
     for index, entry in ipairs(failed) do names[index] = entry.member end
     return output.ranges(names)
+end
+
+--- Why an attempt failed, in one line: spent before, or who failed where, and the first reason.
+--- @param number integer attempt number
+--- @param lost table {phase, failed}
+--- @return string
+function group.lost(number, lost)
+    local problem = lost.failed[1] and lost.failed[1].problem or {}
+    if problem.code == "consumed_nonce_replay" or problem.code == "interactive_attempt_already_aggregated" then
+        return ("attempt %d was spent before; the next number is taken"):format(number)
+    end
+    return ("attempt %d failed in %s: member%s %s: %s"):format(number, lost.phase, #lost.failed == 1 and "" or "s",
+        group.names(lost.failed), problem.message or "no reason given")
 end
 
 --- Tells a failure and gives the exit status: 1 where a rule said no, 2 otherwise.

@@ -18,11 +18,26 @@ local function build_parser(handlers)
         handlers[name] = require("tbtc_signer.cli." .. name)
         handlers[name].describe(parser, function(command)
             command:flag("--json", "Print one JSON document instead of lines for people.")
-            command:flag("--quiet", "No progress on stderr.")
+            command:flag("--quiet", "No progress, only the result.")
             return command
         end)
     end
     return parser
+end
+
+--- Parses; a usage error is told first, then the usage of the command that it belongs to.
+local function parse(parser, arguments)
+    local told
+    parser.error = function(command, text)
+        local usage = command:get_usage()
+        local name = usage:match("^Usage: ([%l%- ]+)"):match("^(.-) *$")
+        told = ("tbtc-signer: %s\n\n%s\n  what to do: %s --help explains each option\n"):format(text, usage, name)
+        error(told, 0)
+    end
+    local ok, options = pcall(parser.parse, parser, arguments)
+    if ok then return options end
+    if not told then error(options, 0) end
+    io.stderr:write(told)
 end
 
 --- A peer that goes away is an error of one write, not the end of this process.
@@ -38,25 +53,25 @@ end
 function main.run(arguments)
     local handlers = {}
     local parser = build_parser(handlers)
-    local ok, options = parser:pparse(arguments)
-    if not ok then
-        io.stderr:write(parser:get_usage(), "\n\ntbtc-signer: ", options, "\n")
-        return 2
-    end
+    local options = parse(parser, arguments)
+    if not options then return 2 end
     if options.version then
         print("tbtc-signer " .. require("tbtc_signer").version)
         return 0
     end
     if not options.command then
-        print(parser:get_help())
+        io.stderr:write(parser:get_help(), "\n")
         return 2
     end
     survive_broken_pipes()
     output.as_json, output.quiet = options.json, options.quiet
-    local ran, status = xpcall(handlers[options.command].run, debug.traceback, options)
+    local ran, status = xpcall(handlers[options.command].run, function(problem)
+        local known = output.problem_of(problem)
+        if known.code == "internal_error" and type(problem) ~= "table" then known.message = debug.traceback(problem) end
+        return known
+    end, options)
     if not ran then
-        output.failure({ code = "internal_error", message = tostring(status) },
-            "this is a fault of the program; please report it")
+        output.failure(status)
         return 2
     end
     return status

@@ -1,5 +1,6 @@
 --- `tbtc-signer node`: one member, with a store and node keys of its own, on a local socket.
 local uv = require("luv")
+local arguments = require("tbtc_signer.cli.arguments")
 local engines = require("tbtc_signer.cli.engines")
 local hints = require("tbtc_signer.cli.hints")
 local output = require("tbtc_signer.cli.output")
@@ -14,20 +15,31 @@ local node = {}
 function node.describe(parser, common)
     local command = parser:command("node", "Run one member: its own process, store and keys, on a local socket.")
     command:epilog([[
-First make the keys and collect the printed entries in a roster file, then run:
-  tbtc-signer node keys --dir /var/lib/signer-1 --member 1
-  tbtc-signer node run --dir /var/lib/signer-1 --member 1 --roster roster.json
-A roster is {"schema": "tbtc-signer-roster/v1", "members": [entries]}.
-Settings of the engine come from TBTC_SIGNER_* variables.]])
+Three members on this machine, to try it:
+  export TBTC_SIGNER_PROFILE=development TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX=$(openssl rand -hex 32)
+  for i in 1 2 3; do tbtc-signer node keys --dir /tmp/signer-$i --member $i > entry-$i.json; done
+  tbtc-signer node roster entry-*.json > roster.json
+  for i in 1 2 3; do tbtc-signer node run --dir /tmp/signer-$i --member $i --roster roster.json & done
+  tbtc-signer dkg --roster roster.json --threshold 2 --session wallet-1
+Settings come from TBTC_SIGNER_* variables (docs/operating.md); tbtc-signer doctor looks at them.]])
     command:command_target("action")
     local keys = common(command:command("keys", "Create the node keys (once) and print the roster entry."))
+    keys:epilog("Example:\n  tbtc-signer node keys --dir /var/lib/signer-1 --member 1 > entry-1.json\n"
+        .. "The keys lie in DIR/node-keys, mode 0600; the entry holds the public halves and the socket, no secret.")
+    local collect = common(command:command("roster", "Check roster entries and print the roster made of them."))
+    collect:epilog("Example:\n  tbtc-signer node roster entry-*.json > roster.json\n"
+        .. "Every node must be given the same members and keys: compare the digest that this prints.")
+    collect:argument("entry", "A file that `node keys` printed."):args("+")
     local run = common(command:command("run", "Serve until SIGTERM or Ctrl-C."))
+    run:epilog("Example:\n  tbtc-signer node run --dir /var/lib/signer-1 --member 1 --roster roster.json\n"
+        .. "Opens the store first and ends with 2 where settings, key or store are not fit. Logs to stdout and stderr.")
     for _, action in ipairs({ keys, run }) do
-        action:option("--dir", "Folder of this node, mode 0700: store, keys and socket lie in it."):count(1)
-        action:option("--member", "Member number, 1 to 65535."):convert(math.tointeger):count(1)
+        action:option("--dir", "Folder of this node, mode 0700, made when missing: keys, store and socket."):count(1)
+        action:option("--member", "Member number, 1 to 65535."):convert(arguments.integer("--member", 1, 65535)):count(1)
     end
+    keys:option("--socket", "Socket path for the entry (default DIR/socket).")
     run:option("--roster", "The roster file."):count(1)
-    run:option("--socket", "Socket path (default DIR/socket).")
+    run:option("--socket", "Socket path (default: the roster's, then DIR/socket).")
     run:option("--hold-share", "Rehearsal: withhold the first share of this session after its record is durable.")
 end
 
@@ -35,11 +47,13 @@ local function prepare_folder(path)
     local info = uv.fs_lstat(path)
     if not info then
         local ok, problem = uv.fs_mkdir(path, 448) -- 0700
-        if not ok then return nil, problem end
+        if not ok then return nil, problem, "create the folder above it first, and let this user write there" end
         info = uv.fs_lstat(path)
     end
     if info.type ~= "directory" then return nil, path .. " is no folder" end
-    if info.mode & 63 ~= 0 then return nil, path .. " must have mode 0700" end
+    if info.mode & 63 ~= 0 then
+        return nil, ("%s must have mode 0700, it has %04o"):format(path, info.mode & 511), "chmod 700 " .. path
+    end
     return true
 end
 
@@ -58,11 +72,16 @@ local function make_keys(options, engine)
     local signer = require("tbtc_signer")
     local path = options.dir .. "/node-keys"
     local existing = uv.fs_lstat(path)
+    options.socket = options.socket or (uv.fs_realpath(options.dir) .. "/socket")
+    if #options.socket > socket.PATH_MAX then
+        return nil, ("the socket path has %d bytes, more than %d: %s"):format(#options.socket, socket.PATH_MAX, options.socket),
+            "choose a shorter --dir, or a shorter --socket"
+    end
     local keys = existing and signer.node_keys.open(engine, path) or signer.node_keys.create(engine, path)
     local entry = entry_of(options, keys)
     output.line("%s", json.encode(entry))
     output.document(entry)
-    output.progress("%s node keys at %s; put the line above into the roster of every node",
+    output.progress("%s node keys at %s; the entry above goes into the roster (node roster)",
         existing and "found" or "created", path)
     return 0
 end
@@ -83,10 +102,16 @@ end
 local function serve(options, engine)
     local signer = require("tbtc_signer")
     local group, problem = roster.read(options.roster, engines.crypto.sha256)
-    if not group then return nil, problem end
+    if not group then return nil, problem, "make one with: tbtc-signer node roster entry-*.json > roster.json" end
+    if not uv.fs_lstat(options.dir .. "/node-keys") then
+        return nil, options.dir .. " has no node keys",
+            ("make them first: tbtc-signer node keys --dir %s --member %d"):format(options.dir, options.member)
+    end
     local keys = signer.node_keys.open(engine, options.dir .. "/node-keys")
     problem = check_own_entry(group, options, keys)
-    if problem then return nil, problem end
+    if problem then return nil, problem, "compare with what `node keys` prints for this folder" end
+    local opened, unfit = engines.open(engine)
+    if not opened then return nil, unfit, hints.of(unfit) end
     local state = {
         engine = engine, keys = keys, crypto = engines.crypto, roster = group, member = options.member,
         roster_digest_hex = hex.encode(group.digest),
@@ -94,7 +119,7 @@ local function serve(options, engine)
     }
     local path = options.socket or group:find(options.member).socket or (options.dir .. "/socket")
     local listening, why = socket.listen(path, function(request, reply) server.handle(state, request, reply) end)
-    if not listening then return nil, why end
+    if not listening then return nil, why, "--socket names another place" end
     log_line(("member %d of %d serves at %s"):format(options.member, group:size(), path))
     local function stop()
         engine:close(false)
@@ -106,25 +131,46 @@ local function serve(options, engine)
     return true
 end
 
-function node.run(options)
-    local ok, problem = prepare_folder(options.dir)
-    if not ok then
-        output.failure(problem)
-        return 2
+--- Roster entries out of files, one a file, into a roster on stdout.
+local function collect_roster(options)
+    local members = {}
+    for index, path in ipairs(options.entry) do
+        local entry, problem = json.read(path, 65536)
+        if not entry then return nil, problem end
+        if type(entry) ~= "table" or not entry.member then
+            return nil, path .. " is no roster entry", "give the files that `tbtc-signer node keys` printed"
+        end
+        members[index] = entry
     end
-    local engine = open_engine(options)
-    local ran, result, why = pcall(options.action == "keys" and make_keys or serve, options, engine)
+    table.sort(members, function(a, b) return (tonumber(a.member) or 0) < (tonumber(b.member) or 0) end)
+    local value = { schema = roster.SCHEMA, members = members }
+    local made, problem = roster.new(value, engines.crypto.sha256)
+    if not made then return nil, problem end
+    io.stdout:write(json.encode(value), "\n")
+    output.progress("roster of %d members, digest %s", made:size(), hex.encode(made.digest))
+    return 0
+end
+
+local function act(options)
+    if options.action == "roster" then return collect_roster(options) end
+    local ok, problem, hint = prepare_folder(options.dir)
+    if not ok then return nil, problem, hint end
+    return (options.action == "keys" and make_keys or serve)(options, open_engine(options))
+end
+
+function node.run(options)
+    local ran, result, why, hint = pcall(act, options)
     if not ran then
         local typed = type(result) == "table"
         output.failure(typed and { code = result.code, reason_code = result.reason_code, message = result.detail }
-            or tostring(result), typed and hints.of(result) or nil)
+            or output.problem_of(result), typed and hints.of(result) or nil)
         return 2
     end
     if not result then
-        output.failure(why)
+        output.failure(why, hint)
         return 2
     end
-    return options.action == "keys" and result or 0
+    return result == true and 0 or result
 end
 
 return node

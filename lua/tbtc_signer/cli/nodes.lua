@@ -9,9 +9,10 @@ Nodes.__index = Nodes
 Nodes.__name = "nodes"
 
 --- @param roster table
+--- @param is_gone function|nil (member) -> boolean: its process has ended, so there is nothing to wait for
 --- @return table nodes, not connected yet
-function nodes.new(roster)
-    return setmetatable({ roster = roster, clients = {} }, Nodes)
+function nodes.new(roster, is_gone)
+    return setmetatable({ roster = roster, clients = {}, is_gone = is_gone or function() return false end }, Nodes)
 end
 
 --- Connects one member, waiting up to `timeout_ms` for its socket to appear. Inside a task.
@@ -32,7 +33,7 @@ function Nodes:connect(member, timeout_ms)
         last = problem
         tasks.sleep(25)
         waited = waited + 25
-    until waited >= (timeout_ms or 0)
+    until waited >= (timeout_ms or 0) or self.is_gone(member)
     return false, last
 end
 

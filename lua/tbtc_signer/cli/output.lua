@@ -50,9 +50,20 @@ function output.failure(problem, hint)
     end
     local who = problem.member and ("member %d: "):format(problem.member) or ""
     io.stderr:write(output.paint("red", "tbtc-signer: "), who, problem.message or "failed")
-    if problem.code then io.stderr:write(" [", problem.reason_code or problem.code, "]") end
+    local code = problem.reason_code or problem.code
+    if code and code ~= "error" then io.stderr:write(" [", code, "]") end
     io.stderr:write("\n")
     if hint then io.stderr:write("  what to do: ", hint, "\n") end
+end
+
+--- A failure of the system (ENOSPC: …, EACCES: …) as an error for a person; anything else is a fault of ours.
+--- @param problem any what pcall gave
+--- @return table {code, message}
+function output.problem_of(problem)
+    if type(problem) == "table" then return problem end
+    local system = tostring(problem):match("^[%w_/.]*:?%d*:? ?(E[%u%d]+: .*)$")
+    if system then return { code = "system_error", message = system } end
+    return { code = "internal_error", message = tostring(problem), hint = "this is a fault of the program; please report it" }
 end
 
 --- Ascending numbers as text, runs of three and more shortened: "1, 3-68".

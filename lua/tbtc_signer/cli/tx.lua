@@ -1,5 +1,6 @@
 --- `tbtc-signer tx`: builds a redemption under the signing policy, at the nodes of a roster or here.
 local uv = require("luv")
+local arguments = require("tbtc_signer.cli.arguments")
 local engines = require("tbtc_signer.cli.engines")
 local group = require("tbtc_signer.cli.group")
 local output = require("tbtc_signer.cli.output")
@@ -19,9 +20,10 @@ Examples:
 The file holds {"inputs": [{txid_hex, vout, value_sats, script_pubkey_hex?}], "outputs": [{script_pubkey_hex, value_sats}]}.
 Inputs without a script are taken to pay to the wallet. TBTC_SIGNER_POLICY_* settings hold here as in a node.]])
     command:argument("file", "The redemption, JSON.")
-    command:option("--key-group", "The wallet: 66 hex characters.")
+    command:option("--key-group", "The wallet: 66 hex characters."):convert(arguments.hex("--key-group", { 33 }))
     command:option("--roster", "Build at all nodes of this roster.")
-    command:option("--session", "Session id.", "tx-preview")
+    command:option("--session", "Session id, the one to sign under later; with --roster it must be given.")
+        :convert(arguments.session("--session"))
 end
 
 local function show(reply)
@@ -89,7 +91,11 @@ function tx.run(options)
             return 2
         end
     end
-    local request = redemption.request(description, options.session, options.key_group)
+    if options.roster and not options.session then
+        output.failure("--roster needs --session", "give the session id that the inputs will be signed under")
+        return 2
+    end
+    local request = redemption.request(description, options.session or "tx-preview", options.key_group)
     if options.roster then return build_at_nodes(options, request) end
     local reply, why = build_here(request)
     if not reply then return group.fail(why) end

@@ -1,5 +1,6 @@
 --- `tbtc-signer verify`: checks a BIP-340 signature, or every input of a signed redemption.
 local signer = require("tbtc_signer")
+local arguments = require("tbtc_signer.cli.arguments")
 local hex = require("tbtc_signer.hex")
 local output = require("tbtc_signer.cli.output")
 local redemption = require("tbtc_signer.cli.redemption")
@@ -13,16 +14,11 @@ Examples:
   tbtc-signer verify --key <key group or x-only key> --message <hex> --signature <128 hex>
   tbtc-signer verify --tx <signed transaction, hex> --redemption redemption.json --key <key group>
 Exit 0: all valid; 1: one is not.]])
-    command:option("--key", "Key group (66 hex) or x-only key (64 hex)."):count(1)
-    command:option("--message", "The signed bytes, hex.")
-    command:option("--signature", "The signature, 128 hex characters.")
-    command:option("--tx", "A signed transaction, hex.")
+    command:option("--key", "Key group (66 hex) or x-only key (64 hex)."):convert(arguments.hex("--key", { 33, 32 })):count(1)
+    command:option("--message", "The signed bytes, hex."):convert(arguments.hex("--message"))
+    command:option("--signature", "The signature, 128 hex characters."):convert(arguments.hex("--signature", { 64 }))
+    command:option("--tx", "A signed transaction, hex; needs --redemption."):convert(arguments.hex("--tx"))
     command:option("--redemption", "The redemption file with the outputs that are spent.")
-end
-
-local function unhex(text, len)
-    local bytes = hex.decode(text)
-    return bytes and (not len or #bytes == len) and bytes or nil
 end
 
 local function tell(checks)
@@ -36,15 +32,16 @@ local function tell(checks)
 end
 
 local function verify_transaction(options, key)
-    local raw = unhex(options.tx)
     local description, problem = redemption.read(options.redemption)
-    if not raw or not description then
-        output.failure(problem or "--tx is not hex")
+    if not description then
+        output.failure(problem)
         return 2
     end
-    local ok, result = pcall(redemption.check_signed, raw, description, key)
+    local ok, result = pcall(redemption.check_signed, hex.decode(options.tx), description, key)
     if not ok then
-        output.failure(type(result) == "table" and result.detail or tostring(result))
+        local detail = type(result) == "table" and result.detail or tostring(result)
+        output.failure("--tx is no signed transaction of this redemption: " .. detail,
+            "give the transaction with its witnesses, as `demo` prints it, and the redemption file that it was built from")
         return 2
     end
     local checks = {}
@@ -53,18 +50,14 @@ local function verify_transaction(options, key)
 end
 
 function verify.run(options)
-    local key = unhex(options.key:sub(-64), 32)
-    if not key or (#options.key ~= 64 and #options.key ~= 66) then
-        output.failure("--key must have 64 or 66 hex characters")
+    local key = hex.decode(options.key:sub(-64))
+    if options.tx and options.redemption then return verify_transaction(options, key) end
+    if options.tx or options.redemption or not options.message or not options.signature then
+        output.failure("give --message and --signature, or --tx and --redemption")
         return 2
     end
-    if options.tx then return verify_transaction(options, key) end
-    local message, signature = unhex(options.message), unhex(options.signature, 64)
-    if not message or not signature then
-        output.failure("give --message (hex) and --signature (128 hex characters), or --tx with --redemption")
-        return 2
-    end
-    return tell({ { what = "signature", valid = signer.curve.schnorr_verify(signature, message, key) } })
+    return tell({ { what = "signature", valid = signer.curve.schnorr_verify(hex.decode(options.signature),
+        hex.decode(options.message), key) } })
 end
 
 return verify

@@ -4,7 +4,8 @@ local uv = require("luv")
 local frames = require("tbtc_signer.transport.frames")
 local tasks = require("tbtc_signer.transport.tasks")
 
-local socket = {}
+--- PATH_MAX: bytes of a socket's path; local sockets allow 107, less 7 to spare.
+local socket = { PATH_MAX = 100 }
 
 -- -- server ----------------------------------------------------------------------------------------
 
@@ -33,7 +34,7 @@ end
 --- @param handle function(request, reply)
 --- @return userdata|nil server, string|nil problem
 function socket.listen(path, handle)
-    if #path > 100 then return nil, "socket path longer than 100 bytes: " .. path end
+    if #path > socket.PATH_MAX then return nil, ("socket path longer than %d bytes: %s"):format(socket.PATH_MAX, path) end
     local old = uv.fs_lstat(path)
     if old and old.type ~= "socket" then return nil, path .. " exists and is no socket" end
     if old then uv.fs_unlink(path) end
