@@ -144,7 +144,8 @@ install: all ## install into PREFIX (default /usr/local)
 	install -m 755 scripts/tbtc-signer $(DESTDIR)$(PREFIX)/bin/tbtc-signer
 	install -d $(DESTDIR)$(PREFIX)/share/tbtc-signer
 	cp -R policies $(DESTDIR)$(PREFIX)/share/tbtc-signer/
-	$(if $(DESTDIR),,-ldconfig 2>/dev/null)
+	@$(if $(DESTDIR),:,ldconfig 2>/dev/null || :)
+	@echo "installed; try: $(PREFIX)/bin/tbtc-signer doctor"
 
 clean: ## remove what was built
 	rm -rf $(BUILD)

@@ -21,7 +21,7 @@ return {
         local script_hashes = 0
         for index, output in ipairs(input.outputs) do
             if output.class == "p2sh" then script_hashes = script_hashes + 1 end
-            local known = string.find(settings.known_scripts, output.script_hex)
+            local known = string.find(" " .. settings.known_scripts .. " ", " " .. output.script_hex .. " ")
             if not known and output.value_sats > settings.free_payment_sats then
                 return refuse("unknown_recipient", "output " .. tostring(index))
             end

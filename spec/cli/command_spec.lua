@@ -60,6 +60,53 @@ describe("doctor", function()
     end)
 end)
 
+describe("doctor on the operator's policy", function()
+    local folder, settings
+
+    before_each(function()
+        folder = os.tmpname()
+        os.remove(folder)
+        os.execute("cp -R policies/samples " .. folder)
+        settings = { TBTC_SIGNER_PROFILE = "development", TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX = ("ab"):rep(32),
+            TBTC_SIGNER_POLICY_DIRECTORY = folder }
+    end)
+
+    after_each(function() os.execute("rm -rf " .. folder) end)
+
+    it("takes the samples, warns where others may write, and names a missing or broken script", function()
+        local status, out = run("doctor", settings)
+        assert.equal(0, status)
+        assert.matches("ok +policy +[^\n]*firewall.lua", out)
+        os.execute("chmod 666 " .. folder .. "/quarantine.lua")
+        status, out = run("doctor", settings)
+        assert.equal(0, status)
+        assert.matches("warn +policy +[^\n]*quarantine.lua has mode 0666", out)
+        os.execute("echo 'return {' > " .. folder .. "/firewall.lua")
+        status, out = run("doctor", settings)
+        assert.equal(1, status)
+        assert.matches("BAD +policy +[^\n]*firewall.lua:", out)
+        os.remove(folder .. "/firewall.lua")
+        status, out = run("doctor", settings)
+        assert.equal(1, status)
+        assert.matches("BAD +policy +[^\n]*firewall.lua: No such file", out)
+    end)
+
+    it("really opens the store with --open", function()
+        settings.TBTC_SIGNER_POLICY_DIRECTORY = nil
+        os.execute("chmod 700 " .. folder)
+        settings.TBTC_SIGNER_STATE_PATH = folder .. "/state"
+        assert.equal(0, (run("doctor", settings)))
+        assert.equal(0, #(io.popen("ls -d " .. folder .. "/state.* 2>/dev/null"):read("a")))
+        local status, out = run("doctor --open", settings)
+        assert.equal(0, status)
+        assert.matches("ok +opening", out)
+        settings.TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX = ("cd"):rep(32)
+        status, out = run("doctor --open", settings)
+        assert.equal(1, status)
+        assert.matches("BAD +opening", out)
+    end)
+end)
+
 describe("tx", function()
     it("builds the sample under policy", function()
         local status, out = run("tx policies/samples/redemption.json --key-group " .. KEY_GROUP .. " --json")

@@ -82,6 +82,47 @@ describe("a group of three nodes", function()
         assert.equal(first, second)
     end)
 
+    it("makes a roster of entries, and refuses files that are none", function()
+        for member = 1, 3 do
+            assert.equal(0, (shell(("%s node keys --dir %s/node-%d --member %d >%s/entry-%d.json"):format(
+                COMMAND, folder, member, member, folder, member))))
+        end
+        local status, out = shell(("%s node roster %s/entry-*.json"):format(COMMAND, folder))
+        assert.equal(0, status)
+        local made = json.decode(out)
+        assert.equal("tbtc-signer-roster/v1", made.schema)
+        assert.equal(3, #made.members)
+        assert.matches("/node%-2/socket$", made.members[2].socket)
+        local again, _, problem = shell(("%s node roster %s/entry-1.json %s/roster.json"):format(COMMAND, folder, folder))
+        assert.equal(2, again)
+        assert.matches("roster.json is no roster entry", problem)
+    end)
+
+    it("does not serve without keys, settings or a store that it can use", function()
+        local function run_node(member, dir, environment)
+            return shell(("%s timeout 20 %s node run --dir %s --member %d --roster %s/roster.json"):format(
+                environment, COMMAND, dir, member, folder))
+        end
+        local status, _, problem = run_node(1, folder .. "/nobody", settings(1))
+        assert.equal(2, status)
+        assert.matches("has no node keys", problem)
+        status, _, problem = run_node(1, folder .. "/node-1", "")
+        assert.equal(2, status)
+        assert.matches("missing_attestation_status", problem)
+        status, _, problem = run_node(1, folder .. "/node-1", settings(1))
+        assert.equal(2, status)
+        assert.matches("state_locked", problem)
+        status = shell("test -S " .. folder .. "/node-1/socket")
+        assert.equal(0, status)
+    end)
+
+    it("refuses members that the roster does not list", function()
+        local status, _, problem = command("sign --key-group %s --threshold 2 --session s --message 00 --members 1,9",
+            "02" .. ("ab"):rep(32))
+        assert.equal(2, status)
+        assert.matches("the roster has no member 9", problem)
+    end)
+
     it("makes a key and signs a heartbeat with two members", function()
         local status, out, problem = command("dkg --json --quiet --threshold 2 --session wallet-1")
         assert.equal(0, status, problem)

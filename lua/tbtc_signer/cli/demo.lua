@@ -122,7 +122,7 @@ function Stage:make_keys(member)
     local code = tasks.await(function(resume)
         assert(processes.start({
             program = demo.lua, args = self:node_arguments(member, "keys", { "--json", "--quiet" }),
-            environment = self:environment(member), log = log, on_exit = resume,
+            environment = self:environment(member), log = log, errors = folder .. "/log", on_exit = resume,
         }))
     end)
     if code ~= 0 then

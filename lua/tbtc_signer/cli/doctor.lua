@@ -8,6 +8,7 @@ local output = require("tbtc_signer.cli.output")
 local doctor = {}
 
 local SEAT_BYTES_LOCKED = 4 * 1024 * 1024 -- guarded memory that 1024 live seats need
+local POLICY_SCRIPTS = { "firewall.lua", "dkg_admission.lua", "quarantine.lua" }
 local FREE_BYTES_LOW = 64 * 1024 * 1024
 
 function doctor.describe(parser, common)
@@ -112,6 +113,23 @@ function checks.key_provider()
     return bad("key provider", kind .. ": " .. detail, key_hint(kind))
 end
 
+--- A script that is missing, cannot be read or has a fault of grammar; that others may write it is a warning.
+local function check_script(path)
+    local file, problem = io.open(path, "rb")
+    if not file then
+        return bad("policy", problem, "all three scripts must be there: copy the missing one from policies/ unchanged")
+    end
+    local text = file:read("a") or ""
+    file:close()
+    local chunk, fault = load(text, "@" .. path, "t", {})
+    if not chunk then return bad("policy", fault, hints.of({ reason_code = "operator_policy_failed" })) end
+    local info = uv.fs_stat(path)
+    if info and info.mode & 18 ~= 0 then -- g+w, o+w
+        return warn("policy", ("%s has mode %04o"):format(path, info.mode & 511),
+            "take the right to write away from group and others")
+    end
+end
+
 function checks.policy()
     local folder = os.getenv("TBTC_SIGNER_POLICY_DIRECTORY")
     if not folder then return good("policy", "embedded defaults, which refuse nothing beyond the floor") end
@@ -120,7 +138,11 @@ function checks.policy()
         return bad("policy", folder .. " is no readable folder",
             "every signing is refused until it is; set the right path or unset the knob")
     end
-    return good("policy", folder)
+    for _, name in ipairs(POLICY_SCRIPTS) do
+        local result = check_script(folder .. "/" .. name)
+        if result then return result end
+    end
+    return good("policy", ("%s: %s"):format(folder, table.concat(POLICY_SCRIPTS, ", ")))
 end
 
 function checks.open()

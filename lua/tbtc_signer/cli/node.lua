@@ -119,7 +119,7 @@ local function serve(options, engine)
     }
     local path = options.socket or group:find(options.member).socket or (options.dir .. "/socket")
     local listening, why = socket.listen(path, function(request, reply) server.handle(state, request, reply) end)
-    if not listening then return nil, why, "--socket names another place" end
+    if not listening then return nil, why, "its folder must exist and be writable; --socket names another place" end
     log_line(("member %d of %d serves at %s"):format(options.member, group:size(), path))
     local function stop()
         engine:close(false)

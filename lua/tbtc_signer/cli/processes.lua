@@ -4,16 +4,18 @@ local uv = require("luv")
 
 local processes = { running = {} }
 
---- @param options table {program, args, environment (list of "NAME=value"), log (path), on_exit}
+--- @param options table {program, args, environment (list of "NAME=value"), log (path of stdout), errors (path of
+---   stderr; absent: as log), on_exit}
 --- @return table|nil child {pid, kill}, string|nil problem
 function processes.start(options)
     local log = assert(uv.fs_open(options.log, "a", 384))
+    local errors = options.errors and assert(uv.fs_open(options.errors, "a", 384)) or log
     local child = { exited = false }
     local handle, pid
     handle, pid = uv.spawn(options.program, {
         args = options.args,
         env = options.environment,
-        stdio = { nil, log, log },
+        stdio = { nil, log, errors },
     }, function(code, signal)
         child.exited = true
         processes.running[child] = nil
@@ -21,6 +23,7 @@ function processes.start(options)
         if options.on_exit then options.on_exit(code, signal) end
     end)
     uv.fs_close(log)
+    if errors ~= log then uv.fs_close(errors) end
     if not handle then return nil, tostring(pid) end
     child.pid = pid
     child.kill = function(signal) if not child.exited then handle:kill(signal) end end

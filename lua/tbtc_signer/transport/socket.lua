@@ -40,7 +40,7 @@ function socket.listen(path, handle)
     if old then uv.fs_unlink(path) end
     local server = uv.new_pipe(false)
     local ok, problem = server:bind(path)
-    if not ok then return nil, problem end
+    if not ok then return nil, path .. ": " .. problem end
     uv.fs_chmod(path, 384) -- 0600
     ok, problem = server:listen(128, function(failed)
         if failed then return end
