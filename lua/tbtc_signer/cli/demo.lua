@@ -240,6 +240,7 @@ local function build_everywhere(stage, request)
 end
 
 local function bring_back(stage, member)
+    while not stage.children[member].exited do tasks.sleep(2) end -- its store is locked until then
     stage:start_node(member)
     stage:connect(member)
     stage:note("member %d is back", member)
