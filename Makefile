@@ -115,7 +115,7 @@ check: all ## build, then run every spec
 	@$(MAKE) $(if $(V),,-s) --no-print-directory test-build
 	@scripts/check test
 
-asan: deps-quiet ## the specs under address and undefined-behaviour sanitizers
+asan: all ## the specs under address and undefined-behaviour sanitizers
 	$(BUILD_WITH) VARIANT=asan $(BUILD)/asan/libfrost_tbtc.so $(BUILD)/asan/tbtc_signer.so
 	@scripts/check asan
 

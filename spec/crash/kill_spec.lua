@@ -174,7 +174,7 @@ describe("kill -9", function()
         local kills = child.sanitized and 10 or tonumber(os.getenv("SIGNER_KILLS")) or 50
         if not digest then sign_early() end
         for kill = 1, kills do
-            after_death(run(folder, key_group, 1000 * kill, math.random(0, 60)))
+            after_death(run(folder, key_group, 1000 * kill, math.random(0, child.sanitized and 600 or 60)))
         end
         print(("%d kills: %d attempts, %d shares left, %d signatures; killed between record and share %d, before it %d")
             :format(kills, counted.kept, counted.shares, counted.signatures, counted.spent, counted.unspent))
