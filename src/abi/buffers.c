@@ -8,11 +8,10 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "runtime/runtime.h"
 
 #define CHAINS 256
 #define FALLBACKS 64
-#define FALLBACK_TEXT                                                                                                  \
-    "{\"code\":\"internal_error\",\"message\":\"failed to encode error\",\"recovery_class\":\"terminal\"}"
 
 struct live_buffer {
     struct live_buffer *next;
@@ -26,7 +25,7 @@ static struct live_buffer *chains[CHAINS];
 /* Writable, since hosts scrub what they were given. */
 static struct {
     bool taken;
-    uint8_t text[sizeof FALLBACK_TEXT];
+    uint8_t text[sizeof ENVELOPE_LAST_RESORT];
 } fallbacks[FALLBACKS];
 
 static struct live_buffer **chain_of(const uint8_t *data) {
@@ -61,8 +60,8 @@ TbtcBuffer buffers_fallback(void) {
     for (size_t i = 0; i < FALLBACKS && !out.ptr; i++) {
         if (fallbacks[i].taken) continue;
         fallbacks[i].taken = true;
-        memcpy(fallbacks[i].text, FALLBACK_TEXT, sizeof FALLBACK_TEXT);
-        out = (TbtcBuffer){fallbacks[i].text, sizeof FALLBACK_TEXT - 1};
+        memcpy(fallbacks[i].text, ENVELOPE_LAST_RESORT, sizeof ENVELOPE_LAST_RESORT);
+        out = (TbtcBuffer){fallbacks[i].text, sizeof ENVELOPE_LAST_RESORT - 1};
     }
     pthread_mutex_unlock(&mutex);
     return out;

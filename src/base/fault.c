@@ -7,6 +7,8 @@
 #ifdef SIGNER_TEST
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <unistd.h>
 
 struct armed_point {
@@ -77,6 +79,16 @@ void fault_release(void) {
     releases++;
     pthread_cond_broadcast(&released);
     pthread_mutex_unlock(&lock);
+}
+
+void driven_error(int error, const char *name) {
+    static atomic_bool seen[1024];
+    const char *path = getenv("SIGNER_DRIVEN");
+    if (!path || error < 0 || error >= 1024 || atomic_exchange(&seen[error], true)) return;
+    FILE *file = fopen(path, "ae");
+    if (!file) return;
+    fprintf(file, "%s\n", name);
+    fclose(file);
 }
 
 enum fault_kind fault_hit(enum fault_point point) {

@@ -45,7 +45,14 @@ uint64_t fault_hits(enum fault_point point);
 void fault_release(void);
 enum fault_kind fault_hit(enum fault_point point);
 const char *fault_point_name(enum fault_point point);
+/* An error left the library: its name goes to the file that the environment names in SIGNER_DRIVEN, once
+ * a process (scripts/check-errors compares with the list of errors). */
+void driven_error(int error, const char *name);
 #else
+static inline void driven_error(int error, const char *name) {
+    (void)error;
+    (void)name;
+}
 static inline enum fault_kind fault_hit(enum fault_point point) {
     (void)point;
     return FAULT_NONE;

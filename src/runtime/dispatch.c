@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "binding/binding.h"
 #include "binding/call_object.h"
 #include "runtime/decode.h"
@@ -281,6 +282,8 @@ bool runtime_call(struct runtime *runtime, const struct request *request, struct
     if (error != SIGNER_OK) {
         bool development = !settings_is_production(&runtime->engine->settings);
         if (!development) log_internal(&dispatch, &slot->envelope);
+        /* A fake endpoint of a spec drives nothing. */
+        if (!runtime->extra) driven_error((int)slot->envelope.error, error_info(slot->envelope.error)->name);
         if (request->secrets_out_count) {
             for (size_t i = 0; i < *request->secrets_out_count; i++)
                 vault_wipe(runtime->engine->vault, request->secrets_out[i]);

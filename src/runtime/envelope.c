@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/json.h"
 #include "binding/binding.h"
 #include "runtime/encode.h"
@@ -13,8 +14,6 @@
 
 #define FAULT_TEXT "panic crossed FFI boundary"
 #define REDACTED_TEXT "signer error detail redacted (see server log)"
-#define LAST_RESORT                                                                                                    \
-    "{\"code\":\"internal_error\",\"message\":\"failed to encode error\",\"recovery_class\":\"terminal\"}"
 
 void envelope_from_failure(struct envelope *out, const struct failure *why) {
     out->error = why->error == SIGNER_OK ? ERR_INTERNAL : why->error;
@@ -204,12 +203,13 @@ void envelope_write(struct buffer *out, const struct envelope *envelope, const c
     /* No memory: what is there must do. */
     out->failed = false;
     out->len = 0;
-    if (out->capacity < sizeof LAST_RESORT) return;
-    buffer_text(out, LAST_RESORT);
+    if (out->capacity < sizeof ENVELOPE_LAST_RESORT) return;
+    buffer_text(out, ENVELOPE_LAST_RESORT);
 }
 
 void runtime_envelope(struct buffer *reply, const struct failure *why, bool development) {
     struct envelope envelope;
     envelope_from_failure(&envelope, why);
+    driven_error((int)envelope.error, error_info(envelope.error)->name);
     envelope_write(reply, &envelope, NULL, 0, development);
 }

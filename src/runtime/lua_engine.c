@@ -200,7 +200,10 @@ static int push_results(lua_State *L) {
     struct engine_object *object = lua_touserdata(L, 1);
     struct handles *handles = lua_touserdata(L, 2);
     const struct buffer *reply = lua_touserdata(L, 3);
-    lua_pushlstring(L, (const char *)reply->data, reply->len);
+    if (reply->len > 0)
+        lua_pushlstring(L, (const char *)reply->data, reply->len);
+    else
+        lua_pushliteral(L, ENVELOPE_LAST_RESORT);
     lua_createtable(L, (int)handles->out_count, 0);
     for (size_t i = 0; i < handles->out_count; i++) {
         binding_push_secret(L, object->engine, handles->out[i]);

@@ -39,6 +39,10 @@ bool runtime_call(struct runtime *runtime, const struct request *request, struct
 enum signer_error runtime_add_source(struct runtime *runtime, const char *name, const char *text, size_t len);
 #endif
 
+/* The envelope where there is no memory for another (abi 1.5). */
+#define ENVELOPE_LAST_RESORT                                                                                           \
+    "{\"code\":\"internal_error\",\"message\":\"failed to encode error\",\"recovery_class\":\"terminal\"}"
+
 /* An error envelope without Lua (D-129): for the entry layer and for faults of the runtime. */
 void runtime_envelope(struct buffer *reply, const struct failure *why, bool development);
 
