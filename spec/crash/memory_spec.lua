@@ -220,7 +220,7 @@ if not child.sanitized then
             assert_clean({ file = kept })
         end)
 
-        it("hold nothing where the heap never forgets: no Lua string ever was one", function()
+        it("NC-2 hold nothing where the heap never forgets: no Lua string ever was one", function()
             for _, point in ipairs({ "after_append", "done" }) do
                 reach(point, keep)
                 assert_clean({ pid = running.pid })

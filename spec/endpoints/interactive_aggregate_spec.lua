@@ -115,7 +115,7 @@ describe("interactive_aggregate", function()
         end
     end)
 
-    it("AGG-2 an open seat without commitments authorizes nothing", function()
+    it("AGG-2, AGG-3 an open seat without commitments authorizes nothing", function()
         local here = signing.new({ seats = { 3 } })
         local there = signing.new()
         local package = there:prepare()
@@ -170,6 +170,20 @@ describe("interactive_aggregate", function()
         refused("aggregate_share_verification_failed", group:aggregate(package, { [1] = shares[1], [2] = shares[1] }))
         assert.equal(generation, group:counts().generation)
         assert.equal(0, #group:session().sets[state.AGGREGATED])
+    end)
+
+    it("AGG-8 a signature that does not verify, although every share does, leaves no marker and blames nobody", function()
+        group = signing.new({ terms = 3 }) -- two shares do not determine this polynomial
+        local package, shares = signed()
+        for member, share in pairs(shares) do
+            assert.equal("valid", group:verify_share(package, share, { member = member }).verdict)
+        end
+        local generation = group:counts().generation
+        local err = refused("validation_error", group:aggregate(package, shares))
+        assert.is_nil(err.candidate_culprits)
+        assert.equal(generation, group:counts().generation)
+        assert.equal(0, #group:session().sets[state.AGGREGATED])
+        assert.equal(0, group:session().pins)
     end)
 
     it("AGG-9, AGG-13, AGG-17 completes after a restart, once, and is refused after another", function()

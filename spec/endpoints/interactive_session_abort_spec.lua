@@ -54,7 +54,7 @@ describe("interactive_session_abort", function()
         refused("consumed_nonce_replay", group:round2(package, { member = 2 }))
     end)
 
-    it("D-063 wipes first, appends nothing, and succeeds while the disk fails", function()
+    it("AB-5, AB-6, AB-7 in the form of D-063: wipes first, appends nothing, and succeeds while the disk fails", function()
         group:commit()
         local secrets, generation = group:counts().secrets, group:counts().generation
         signer.test_fault.arm("write", "error", 1, true)

@@ -73,6 +73,17 @@ describe("verify_signature_share", function()
         assert.equal("valid", verdict())
     end)
 
+    it("VS-6 only advises: a package that nobody here opened or authorized gets a verdict, and changes nothing", function()
+        local elsewhere = signing.new()
+        local foreign = elsewhere:prepare({ number = 9 })
+        local strange = elsewhere:shares(foreign, { number = 9 })
+        local generation = group:counts().generation
+        assert.equal("valid", group:verify_share(foreign, strange[1]).verdict)
+        assert.equal("invalid", group:verify_share(foreign, shares[1]).verdict)
+        assert.equal(generation, group:counts().generation)
+        refused("validation_error", group:aggregate(foreign, strange))
+    end)
+
     it("VS-7, D-066 sweeps in memory and never fails for storage", function()
         assert(group:open({ session = "second" }))
         group.platform:advance_ms(3600001)

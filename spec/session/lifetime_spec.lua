@@ -78,7 +78,7 @@ describe("lifetime", function()
         assert.equal(1, #group:live())
     end)
 
-    it("TTL-7, D-122 a sweep writes nothing of its own", function()
+    it("TTL-7, TTL-8, D-122 a sweep writes nothing of its own", function()
         assert(group:open())
         local generation = group:counts().generation
         advance(TTL_MS + 1)

@@ -65,7 +65,7 @@ end
 signing.must = must
 
 --- options: threshold (2), participants (3), seats (all), environment, folder, fixed clock by default,
--- wallet (session id of the DKG, "wallet").
+-- wallet (session id of the DKG, "wallet"), terms (coefficients of the wallet's polynomial, threshold).
 function signing.new(options)
     options = options or {}
     local self = setmetatable({}, signing)
@@ -86,6 +86,7 @@ function signing.new(options)
         seed = options.seed or "seed",
         threshold = self.threshold,
         participants = self.participants,
+        terms = options.terms,
         seats = seats,
     })
     signing.running[self] = true

@@ -2,7 +2,7 @@
  * produce, and what no entry point shows. Writers commit through the engine's own record path.
  *
  *   test_state.wallet(engine, {session_id, seed, threshold, participants, seats = {…}}) -> key group,
- *       a wallet from a dealer's polynomial made of the seed
+ *       a wallet from a dealer's polynomial made of the seed; `terms` = its coefficients, threshold by default
  *   test_state.create(engine, id), test_state.text(engine, id, field, text), .number(…), .clear(engine, id, field)
  *   test_state.mark(engine, id, set, text), test_state.unmark(…)
  *   test_state.rekey(engine, id, reason, key_group), test_state.quarantine(engine, member, in)
@@ -90,13 +90,14 @@ static void evaluate(struct scalar *out, const struct scalar *coefficients, size
 struct dealt {
     struct scalar coefficients[POLYNOMIAL_MAX];
     uint16_t threshold, participants;
+    uint16_t terms; /* of the polynomial */
     struct point key;
     char key_group[KEY_GROUP_TEXT_BYTES + 1];
 };
 
 static void deal(lua_State *L, struct dealt *dealt, const char *seed, size_t seed_len) {
     uint8_t encoded[POINT_BYTES];
-    for (uint16_t i = 0; i < dealt->threshold; i++) {
+    for (uint16_t i = 0; i < dealt->terms; i++) {
         uint8_t number[2], digest[32];
         store_be16(number, i);
         const struct bytes parts[] = {{(const uint8_t *)seed, seed_len}, {number, 2}};
@@ -105,7 +106,7 @@ static void deal(lua_State *L, struct dealt *dealt, const char *seed, size_t see
     }
     binding_check(L, point_mul_base(&dealt->key, &dealt->coefficients[0]), NULL);
     if (point_has_odd_y(&dealt->key)) {
-        for (uint16_t i = 0; i < dealt->threshold; i++)
+        for (uint16_t i = 0; i < dealt->terms; i++)
             scalar_negate(&dealt->coefficients[i], &dealt->coefficients[i]);
         point_negate(&dealt->key);
     }
@@ -120,7 +121,7 @@ static vault_handle seat_key_of(lua_State *L, struct engine *engine, const struc
                   NULL);
     struct frost_key_package *key = memory;
     frost_identifier_from_member(&key->identifier, member);
-    evaluate(&key->signing_share, dealt->coefficients, dealt->threshold, member);
+    evaluate(&key->signing_share, dealt->coefficients, dealt->terms, member);
     binding_check(L, point_mul_base(&key->verifying_share, &key->signing_share), NULL);
     key->verifying_key = dealt->key;
     key->min_signers = dealt->threshold;
@@ -137,14 +138,16 @@ static int make_wallet(lua_State *L) {
     memset(dealt, 0, sizeof *dealt);
     dealt->threshold = (uint16_t)field_integer(L, 2, "threshold");
     dealt->participants = (uint16_t)field_integer(L, 2, "participants");
-    if (dealt->threshold > POLYNOMIAL_MAX) return luaL_error(L, "threshold too large");
+    lua_getfield(L, 2, "terms");
+    dealt->terms = (uint16_t)luaL_optinteger(L, -1, dealt->threshold);
+    if (dealt->terms > POLYNOMIAL_MAX) return luaL_error(L, "threshold too large");
     deal(L, dealt, seed, seed_len);
     size_t count = dealt->participants;
     struct frost_verifying_share *shares = lua_newuserdatauv(L, count * sizeof *shares, 0);
     for (uint16_t member = 1; member <= count; member++) {
         struct scalar share;
         frost_identifier_from_member(&shares[member - 1].identifier, member);
-        evaluate(&share, dealt->coefficients, dealt->threshold, member);
+        evaluate(&share, dealt->coefficients, dealt->terms, member);
         binding_check(L, point_mul_base(&shares[member - 1].share, &share), NULL);
     }
     const struct frost_public_package keys = {
