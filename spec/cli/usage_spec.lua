@@ -91,6 +91,33 @@ describe("output", function()
         assert.equal(typed, output.problem_of(typed))
     end)
 
+    it("that is lost is no success, and a reader that goes away needs no words", function()
+        local tx = "tx policies/samples/redemption.json --quiet --key-group " .. KEY_GROUP
+        local function shell(line)
+            local pipe = assert(io.popen("bash -c '" .. line .. "' 2>&1"))
+            local text = pipe:read("a")
+            pipe:close()
+            return text
+        end
+        assert.matches("the output was lost: No space left on device\nexit 2\n$",
+            shell(COMMAND .. tx .. " >/dev/full; echo exit $?"))
+        local text = shell(COMMAND .. tx .. " --json | true; echo exit ${PIPESTATUS[0]}")
+        assert.matches("exit 2\n$", text)
+        assert.is_nil(text:find("lost"))
+    end)
+
+    it("goes nowhere where a stream is closed", function()
+        assert.equal(0, (run("tx policies/samples/redemption.json --quiet --key-group " .. KEY_GROUP .. " <&- >&- 2>&-; true")))
+    end)
+
+    it("has colours on a terminal only, each stream for itself", function()
+        output.colored = { [1] = true, [2] = false }
+        assert.equal("\27[31mx\27[0m", output.paint("red", "x"))
+        assert.equal("x", output.paint("red", "x", 2))
+        output.colored = {}
+        assert.is_nil(select(2, run("sign --roster nowhere")):find("\27"))
+    end)
+
     it("writes fractions as short as they read back", function()
         assert.equal("0.21", json.encode(0.21))
         assert.equal(0.1 + 0.2, json.decode(json.encode(0.1 + 0.2)))

@@ -74,7 +74,7 @@ function main.run(arguments)
         output.failure(status)
         return 2
     end
-    return status
+    return output.finish(status)
 end
 
 return main

@@ -146,7 +146,7 @@ local function collect_roster(options)
     local value = { schema = roster.SCHEMA, members = members }
     local made, problem = roster.new(value, engines.crypto.sha256)
     if not made then return nil, problem end
-    io.stdout:write(json.encode(value), "\n")
+    output.raw(json.encode(value))
     output.progress("roster of %d members, digest %s", made:size(), hex.encode(made.digest))
     return 0
 end

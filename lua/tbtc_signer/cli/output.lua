@@ -5,36 +5,64 @@ local output = { as_json = false, quiet = false }
 
 local COLORS = { green = "32", red = "31", yellow = "33", bold = "1", faint = "2" }
 
-local function is_terminal()
-    local uv = require("luv")
-    return uv.guess_handle(1) == "tty" and not os.getenv("NO_COLOR")
+--- Whether a stream takes colours: a terminal, unless NO_COLOR is set or the terminal is a dumb one.
+--- @param stream integer 1 stdout, 2 stderr
+--- @return boolean
+local function is_colored(stream)
+    if (os.getenv("NO_COLOR") or "") ~= "" or os.getenv("TERM") == "dumb" then return false end
+    return require("luv").guess_handle(stream) == "tty"
 end
+
+output.colored = {} -- by stream; nil: not asked yet
 
 --- @param name string green, red, yellow, bold or faint
 --- @param text string
+--- @param stream integer|nil where the text goes: 1 stdout (the default), 2 stderr
 --- @return string
-function output.paint(name, text)
-    if output.colored == nil then output.colored = is_terminal() end
-    if not output.colored or output.as_json then return text end
+function output.paint(name, text, stream)
+    stream = stream or 1
+    if output.colored[stream] == nil then output.colored[stream] = is_colored(stream) end
+    if not output.colored[stream] then return text end
     return ("\27[%sm%s\27[0m"):format(COLORS[name], text)
+end
+
+local EPIPE = 32
+
+--- Writes to stdout at once; the first failure is kept for output.finish.
+local function write(text)
+    local _, problem, number = io.stdout:write(text)
+    if not problem then _, problem, number = io.stdout:flush() end
+    output.lost = output.lost or (problem and { message = problem, pipe = number == EPIPE }) or nil
+end
+
+--- The status to end with: 2 where a part of the output was lost, for it may have been the result.
+--- A reader that went away (`| head`) needs no words.
+--- @param status integer
+--- @return integer
+function output.finish(status)
+    if not output.lost then return status end
+    if not output.lost.pipe then io.stderr:write("tbtc-signer: the output was lost: ", output.lost.message, "\n") end
+    return 2
 end
 
 --- A line for a person; silent with --json.
 function output.line(format, ...)
     if output.as_json then return end
-    io.stdout:write(select("#", ...) > 0 and format:format(...) or format, "\n")
-    io.stdout:flush()
+    write((select("#", ...) > 0 and format:format(...) or format) .. "\n")
 end
+
+--- Text for a program, also without --json.
+function output.raw(text) write(text .. "\n") end
 
 --- Progress of long work, on stderr; silent with --quiet.
 function output.progress(format, ...)
     if output.quiet then return end
-    io.stderr:write(output.paint("faint", select("#", ...) > 0 and format:format(...) or format), "\n")
+    io.stderr:write(output.paint("faint", select("#", ...) > 0 and format:format(...) or format, 2), "\n")
 end
 
 --- The result as one JSON document; silent without --json.
 function output.document(value)
-    if output.as_json then io.stdout:write(json.encode(value), "\n") end
+    if output.as_json then write(json.encode(value) .. "\n") end
 end
 
 --- An error: `tbtc-signer: what happened`, then what to do.
@@ -45,11 +73,11 @@ function output.failure(problem, hint)
     hint = hint or problem.hint
     if output.as_json then
         problem.hint = hint
-        io.stdout:write(json.encode({ error = problem }), "\n")
+        write(json.encode({ error = problem }) .. "\n")
         return
     end
     local who = problem.member and ("member %d: "):format(problem.member) or ""
-    io.stderr:write(output.paint("red", "tbtc-signer: "), who, problem.message or "failed")
+    io.stderr:write(output.paint("red", "tbtc-signer: ", 2), who, problem.message or "failed")
     local code = problem.reason_code or problem.code
     if code and code ~= "error" then io.stderr:write(" [", code, "]") end
     io.stderr:write("\n")
