@@ -108,6 +108,7 @@ static int facts(lua_State *L) {
         set_hex(L, "chain", opening->mark.chain);
         lua_setfield(L, -2, "mark");
     }
+    if (opening->anchored) set_number(L, "anchor_seq", opening->anchor_mark.seq);
     if (!opening->replay.state) return 1;
     set_number(L, "seq", opening->replay.seq);
     set_hex(L, "chain", opening->replay.chain);

@@ -276,6 +276,11 @@ static bool sink_imported(void *context, void *state_pointer, uint8_t sha256[32]
     return state->globals.imported;
 }
 
+static bool sink_anchor_confirmed(void *context, void *state) {
+    (void)context;
+    return ((const struct state *)state)->globals.anchor_confirmed;
+}
+
 static uint64_t sink_purge_seq(void *context, void *state) {
     (void)context;
     return state_purge_seq(state);
@@ -294,5 +299,6 @@ struct store_sink state_sink(struct state_context *context) {
                                .purge_seq = sink_purge_seq,
                                .import = sink_import,
                                .import_body = sink_import_body,
-                               .imported = sink_imported};
+                               .imported = sink_imported,
+                               .anchor_confirmed = sink_anchor_confirmed};
 }

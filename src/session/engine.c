@@ -79,6 +79,7 @@ void engine_destroy(struct engine *engine, bool abandon) {
     for (size_t i = 0; i < engine->retirements.count; i++)
         free((void *)engine->retirements.ids[i].data);
     free(engine->retirements.ids);
+    counter_anchor_free(&engine->anchor);
     budgets_destroy(engine->budgets);
     if (engine->vault) vault_destroy(engine->vault);
     settings_free(&engine->settings);

@@ -18,6 +18,7 @@
 #include "custody/vault.h"
 #include "registry/state.h"
 #include "session/settings.h"
+#include "store/anchor_file.h"
 #include "store/store.h"
 
 #define SIGNER_VERSION "0.1.0" /* D-010 */
@@ -53,6 +54,7 @@ struct engine {
     struct state *state;
     uint64_t max_sessions; /* as read when the state opened */
     struct state_context sink_context;
+    struct counter_anchor anchor; /* of state_store_anchor; its path NULL without one */
     struct live_table *live;
     struct budgets *budgets;
     struct retirements retirements;

@@ -1,8 +1,11 @@
 /* Opening of the state at first use: store options out of the settings (policy-and-lifecycle 2.3,
  * sealed-store 4, 35.10), one thread at a time, outside the engine mutex (CC-2). */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
+#include "registry/change.h"
 #include "session/engine.h"
 #include "session/live.h"
 #include "session/opening.h"
@@ -30,6 +33,49 @@ static enum signer_error read_limits(struct engine *engine, struct store_options
     return error;
 }
 
+/* policy-and-lifecycle 2.8; pins of the signed service are another thing. */
+static enum signer_error read_anchor(struct engine *engine, struct store_options *options, struct failure *why) {
+    uint64_t window = 0;
+    int kind = 0, policy = 0;
+    char *path = NULL;
+    enum signer_error error = settings_word(&engine->settings, KNOB_STATE_STORE_ANCHOR, &kind, why);
+    if (error == SIGNER_OK) error = settings_word(&engine->settings, KNOB_STATE_STORE_ANCHOR_POLICY, &policy, why);
+    if (error == SIGNER_OK) error = settings_u64(&engine->settings, KNOB_STATE_STORE_ANCHOR_WINDOW, &window, why);
+    if (error == SIGNER_OK) error = settings_copy(&engine->settings, KNOB_STATE_STORE_ANCHOR_PATH, &path, why);
+    if (error != SIGNER_OK) return error;
+    const bool counter = strcmp(knob_words(KNOB_STATE_STORE_ANCHOR)[kind], "counter_file") == 0;
+    const bool lazy = strcmp(knob_words(KNOB_STATE_STORE_ANCHOR_POLICY)[policy], "lazy") == 0;
+    if (counter != (path && !knob_is_blank(path)))
+        error = fail(why, ERR_CONFIGURATION, "state_store_anchor_path is needed with counter_file, and only then");
+    else if (counter)
+        error = counter_anchor_init(&engine->anchor, engine->platform, path);
+    if (error == SIGNER_OK && counter)
+        options->anchor = counter_anchor_calls(&engine->anchor, lazy ? ANCHOR_LAZY : ANCHOR_STRICT, (uint32_t)window);
+    free(path);
+    return error;
+}
+
+/* ANCHOR_CONFIRMED in a NOTE: from its next sync on, an anchor that knows nothing is a rollback (35.11). */
+void store_note_receipt(struct store *store, struct state *state) {
+    struct anchor_point receipt;
+    struct store_position position;
+    struct changes note;
+    uint8_t payload[8 + 32];
+    if (!store_receipt(store, &receipt)) return;
+    changes_init(&note);
+    store_be64(payload, receipt.seq);
+    memcpy(payload + 8, receipt.chain, sizeof receipt.chain);
+    change_op(&note, OP_ANCHOR_CONFIRMED, payload, sizeof payload);
+    if (changes_check(state, &note, NULL) == SIGNER_OK) {
+        if (store_append(store, RECORD_NOTE, RECORD_ORDINARY, note.body.data, note.body.len, &position, NULL) ==
+            SIGNER_OK)
+            changes_apply(state, &note, &position);
+        else
+            changes_drop(state);
+    }
+    changes_free(&note);
+}
+
 enum signer_error store_plan_read(struct engine *engine, struct store_plan *plan, struct failure *why) {
     struct store_options *options = &plan->options;
     *plan = (struct store_plan){0};
@@ -39,6 +85,7 @@ enum signer_error store_plan_read(struct engine *engine, struct store_plan *plan
     enum signer_error error = settings_state_path(&engine->settings, &plan->state_path, why);
     if (error == SIGNER_OK) error = settings_key_plan(&engine->settings, &plan->key, why);
     if (error == SIGNER_OK) error = read_limits(engine, options, why);
+    if (error == SIGNER_OK) error = read_anchor(engine, options, why);
     if (error != SIGNER_OK) return error;
     options->state_path = plan->state_path;
     options->key_provider = (struct key_provider){
@@ -74,6 +121,7 @@ static enum signer_error open_once(struct engine *engine, struct failure *why) {
         engine_lock(engine);
         engine->store = store;
         engine->state = state;
+        store_note_receipt(store, state);
         state_loaded(state, now_ms / 1000 > 0 ? now_ms / 1000 : 1);
         for (struct session *session = state_next(state, NULL); session; session = state_next(state, session))
             if (session->seat_count > local_seats) local_seats = session->seat_count;

@@ -14,5 +14,7 @@ struct store_plan {
 /* ERR_CONFIGURATION, ERR_OUT_OF_MEMORY; store_plan_free follows in any case. */
 enum signer_error store_plan_read(struct engine *engine, struct store_plan *plan, struct failure *why);
 void store_plan_free(struct store_plan *plan);
+/* Right after store_open, with the engine mutex where there is one. */
+void store_note_receipt(struct store *store, struct state *state);
 
 #endif

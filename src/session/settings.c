@@ -300,12 +300,8 @@ static bool quoted(const char *text) {
 
 enum signer_error settings_state_path(struct settings *settings, char **out, struct failure *why) {
     char *text;
-    int anchor;
     *out = NULL;
-    enum signer_error error = settings_word(settings, KNOB_STATE_STORE_ANCHOR, &anchor, why);
-    if (!error && anchor == 1)
-        return bad_value(settings, KNOB_STATE_STORE_ANCHOR, why, "this build has no anchor but none");
-    if (!error) error = settings_copy(settings, KNOB_STATE_PATH, &text, why);
+    enum signer_error error = settings_copy(settings, KNOB_STATE_PATH, &text, why);
     if (error) return error;
     if (text && !knob_is_blank(text)) {
         char *trimmed = knob_trim(text);

@@ -38,6 +38,7 @@ static enum signer_error open_store(struct store **store, struct state **state, 
     enum signer_error error = store_open(store, &opened, options, why);
     if (error != SIGNER_OK) return error;
     *state = opened;
+    store_note_receipt(*store, *state);
     store_info(*store, &info);
     memcpy(out->store_id, info.store_id, sizeof out->store_id);
     out->seq = info.seq;

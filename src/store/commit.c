@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "base/section.h"
+#include "store/anchor.h"
 #include "store/internal.h"
 #include "store/io.h"
 #include "store/mark.h"
@@ -74,7 +75,7 @@ static enum signer_error write_frame(struct store *store, const struct pending *
     return io_failed(why, "write", "the log");
 }
 
-static void push_pending(struct store *store, struct pending *pending, uint64_t offset) {
+static void push_pending(struct store *store, struct pending *pending, bool strict, uint64_t offset) {
     if (store->last)
         store->last->next = pending;
     else
@@ -85,14 +86,15 @@ static void push_pending(struct store *store, struct pending *pending, uint64_t 
     memcpy(store->head.chain, pending->chain, sizeof pending->chain);
     store->head.end = offset + pending->len;
     store->sync_begun = false;
+    if (strict) store->strict_ticket = pending->ticket;
     if (pending->purge) {
         store->purge_seq = pending->seq;
         store->purge_ticket = pending->ticket;
     }
 }
 
-static enum signer_error append(struct store *store, enum record_type type, const uint8_t *body, size_t len,
-                                struct store_position *position, struct failure *why) {
+static enum signer_error append(struct store *store, enum record_type type, bool strict, const uint8_t *body,
+                                size_t len, struct store_position *position, struct failure *why) {
     const uint64_t offset = commit_next_offset(store);
     struct pending *pending = seal(store, type, body, len);
     if (!pending) return fail_plain(why, ERR_OUT_OF_MEMORY);
@@ -101,7 +103,7 @@ static enum signer_error append(struct store *store, enum record_type type, cons
         free(pending);
         return error;
     }
-    push_pending(store, pending, offset);
+    push_pending(store, pending, strict, offset);
     position->ticket = pending->ticket;
     position->seq = pending->seq;
     memcpy(position->chain, pending->chain, sizeof position->chain);
@@ -116,7 +118,7 @@ enum signer_error store_append(struct store *store, enum record_type type, enum 
     if (len > FRAME_BODY_MAX) return fail(why, ERR_CAPACITY, "a record of %zu bytes is too large", len);
     pthread_mutex_lock(&store->mutex);
     if (is_ready(store, class, len))
-        error = append(store, type, body, len, position, why);
+        error = append(store, type, type == RECORD_CHANGE && class == RECORD_RESERVED, body, len, position, why);
     else if (len > store->wanted)
         store->wanted = len;
     pthread_mutex_unlock(&store->mutex);
@@ -215,6 +217,7 @@ enum signer_error store_wait(struct store *store, uint64_t ticket, struct failur
         else
             commit_sync(store);
     }
+    if (error == SIGNER_OK) error = anchor_confirm(store, ticket, why);
     if (error == SIGNER_OK && store->purge_ticket != 0 && ticket >= store->purge_ticket) purge = true;
     pthread_mutex_unlock(&store->mutex);
     if (purge) store_purge(store);

@@ -63,7 +63,12 @@ struct store {
     uint64_t purge_seq;    /* newest PURGE on the path */
     uint64_t purge_ticket; /* one of this process whose old files are still there; 0 none */
     bool maintaining;
-    struct log_tail torn; /* dropped at open */
+    struct store_anchor anchor;    /* unchanged once the store is open */
+    bool anchor_known, anchoring;  /* it has a point for this store; somebody is asking it */
+    struct anchor_point anchor_at; /* newest receipt */
+    uint64_t anchor_ticket;        /* tickets up to it are covered */
+    uint64_t strict_ticket;        /* newest protected record */
+    struct log_tail torn;          /* dropped at open */
 };
 
 /* log-, snapshot- and audit-files that nothing needs any more (35.8 deletion). */

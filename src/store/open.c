@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 #include "base/fault.h"
+#include "store/anchor.h"
 #include "store/internal.h"
 #include "store/io.h"
 #include "store/opening.h"
@@ -46,6 +47,10 @@ enum signer_error opening_may_create(struct opening *opening, struct failure *wh
     if (store->lock.recorded || state != FILE_ABSENT)
         return fail(why, ERR_STATE_ROLLBACK, "the store is gone, but %s remembers it",
                     store->lock.recorded ? "the lock file" : "the durable mark");
+    bool anchored = false;
+    if (store->anchor.remembers) error = store->anchor.remembers(store->anchor.context, &anchored, why);
+    if (error != SIGNER_OK) return error;
+    if (anchored) return fail(why, ERR_STATE_ROLLBACK, "the store is gone, but the anchor remembers one");
     if (place->directory >= 0) return fail(why, ERR_STATE_CORRUPT, "the store directory is empty");
     error = place_look(place, place->parent, place->name, &state, &status, why);
     if (error == SIGNER_OK && state == FILE_REGULAR && !store->core.sink.import)
@@ -62,6 +67,7 @@ static enum signer_error create(struct opening *opening, void **state, struct fa
         error = old_file_open(&opening->old, opening->options->key_provider.kind, core, &payload, why);
     if (error == SIGNER_OK) error = store_create(opening->store, state, &opening->old, payload, why);
     vault_wipe(core->vault, payload);
+    if (error == SIGNER_OK) error = anchor_begin(opening->store, why);
     if (error == SIGNER_OK && opening->old.present) error = old_file_retire(core, why);
     return error;
 }
@@ -130,7 +136,8 @@ static enum signer_error find_head(struct opening *opening, struct failure *why)
 /* Steps 6 to 13. */
 static enum signer_error recover(struct opening *opening, struct failure *why) {
     const struct mark *mark = opening->marked ? &opening->mark : NULL;
-    enum signer_error error = replay_head(&opening->replay, opening->head, mark, &opening->store->core, why);
+    enum signer_error error = replay_head(&opening->replay, opening->head, mark,
+                                          opening->anchored ? &opening->anchor_mark : NULL, &opening->store->core, why);
     opening->damaged = error == ERR_STATE_CORRUPT && opening->marked;
     return error;
 }
@@ -217,8 +224,10 @@ enum signer_error opening_recover(struct opening *opening, struct failure *why) 
     if (error == SIGNER_OK) error = read_identity(opening, why);
     if (error == SIGNER_OK) error = find_head(opening, why);
     if (error == SIGNER_OK) error = opening_fetch_master(opening, why);
+    if (error == SIGNER_OK) anchor_ask(opening);
     if (error == SIGNER_OK) error = recover(opening, why);
-    return error == SIGNER_OK ? judge_old_file(opening, why) : error;
+    if (error == SIGNER_OK) error = judge_old_file(opening, why);
+    return error == SIGNER_OK ? anchor_judge(opening, why) : error;
 }
 
 /* Everything under the old key goes, the verdicts too: then no file needs it any more. */
@@ -234,6 +243,7 @@ static enum signer_error open_existing(struct opening *opening, void **state, st
     struct store *store = opening->store;
     enum signer_error error = opening_recover(opening, why);
     if (error == SIGNER_OK) error = publish(opening, opening->head, why);
+    if (error == SIGNER_OK) error = anchor_begin(store, why);
     if (error == SIGNER_OK && opening->old.present) error = old_file_retire(&store->core, why);
     if (error != SIGNER_OK) return error;
     if (opening->options->new_master_key)
@@ -258,6 +268,7 @@ static enum signer_error prepare(struct store *store, const struct store_options
     core->platform = options->platform;
     core->vault = options->vault;
     core->sink = options->sink;
+    store->anchor = options->anchor;
     core->audit_bytes_max = options->audit_bytes_max;
     const size_t writer_bytes = strlen(options->writer) + 1;
     core->writer = signer_malloc(writer_bytes);
@@ -306,7 +317,7 @@ enum signer_error store_open(struct store **out, void **state, const struct stor
     enum signer_error error = opening_begin(&opening, options, false, why);
     struct store *store = opening.store;
     if (error == SIGNER_OK) error = open_or_create(&opening, state, why);
-    if (error == ERR_STATE_CORRUPT && opening.damaged && options->reset_corrupt) {
+    if (error == ERR_STATE_CORRUPT && opening.damaged && options->reset_corrupt && !options->anchor.read) {
         error = store_quarantine(store, options->corrupt_backup_limit, why);
         if (error == SIGNER_OK) error = create(&opening, state, why);
     }

@@ -17,6 +17,9 @@ struct opening {
     struct mark mark;
     bool marked;
     uint64_t head; /* number of the newest log */
+    bool anchored; /* the anchor knows the store: `anchor_mark` */
+    struct mark anchor_mark;
+    struct failure anchor_failure;
     struct replay replay;
     struct old_file old; /* at the state path */
     bool damaged;        /* ERR_STATE_CORRUPT of the steps that quarantine_and_reset may answer */

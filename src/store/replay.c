@@ -139,6 +139,8 @@ static enum signer_error read_body(struct replay *replay, const struct log_reade
 static void compare_mark(struct replay *replay, uint64_t seq, const uint8_t chain[STORE_CHAIN_BYTES]) {
     if (replay->mark && replay->mark->seq == seq && memcmp(replay->mark->chain, chain, STORE_CHAIN_BYTES) != 0)
         replay->mark_contradicted = true;
+    if (replay->anchor && replay->anchor->seq == seq && memcmp(replay->anchor->chain, chain, STORE_CHAIN_BYTES) != 0)
+        replay->anchor_contradicted = true;
 }
 
 /* Replays a log up to `stop` (base of its successor), or to its end with NULL. */
@@ -220,9 +222,9 @@ static enum signer_error run(struct replay *out, uint64_t from, const struct fil
     return error;
 }
 
-enum signer_error replay_head(struct replay *out, uint64_t head, const struct mark *mark, const struct core *core,
-                              struct failure *why) {
-    *out = (struct replay){.mark = mark};
+enum signer_error replay_head(struct replay *out, uint64_t head, const struct mark *mark, const struct mark *anchor,
+                              const struct core *core, struct failure *why) {
+    *out = (struct replay){.mark = mark, .anchor = anchor};
     return run(out, head, NULL, core, why);
 }
 

@@ -23,13 +23,15 @@ struct replay {
     struct failure deferred; /* first broken rule, answered at step 13 */
     const struct mark *mark;
     bool mark_contradicted;
+    const struct mark *anchor; /* point of the anchor; NULL: none */
+    bool anchor_contradicted;  /* for step 14 */
 };
 
 /* Replays the store up to the end of log `head`. `mark` NULL: creation was cut before the mark, which is
  * accepted for an unused log 1 only (step 3). ERR_STATE_CORRUPT, ERR_STATE_ROLLBACK, the codes of 35.3,
  * those of the sink, ERR_STATE_IO, ERR_OUT_OF_MEMORY. */
-enum signer_error replay_head(struct replay *out, uint64_t head, const struct mark *mark, const struct core *core,
-                              struct failure *why);
+enum signer_error replay_head(struct replay *out, uint64_t head, const struct mark *mark, const struct mark *anchor,
+                              const struct core *core, struct failure *why);
 /* Replays up to the base of a log: the state of its snapshot (35.8 rotation). */
 enum signer_error replay_base(struct replay *out, const struct file_header *log, const struct core *core,
                               struct failure *why);

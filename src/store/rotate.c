@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "store/anchor.h"
 #include "store/internal.h"
 #include "store/io.h"
 #include "store/replay.h"
@@ -78,7 +79,8 @@ static enum signer_error snapshot_and_delete(struct store *store, struct failure
     if (error != SIGNER_OK) return error;
     struct path_log *path = note_snapshot(store, log.number, size, &count, &purge_seq);
     if (!path) return fail_plain(why, ERR_OUT_OF_MEMORY);
-    error = retention_run(&store->core, path, count, purge_seq, why);
+    error = anchor_reach(store, path[retention_first(path, count, purge_seq)].header.base_seq, why);
+    if (error == SIGNER_OK) error = retention_run(&store->core, path, count, purge_seq, why);
     if (error == SIGNER_OK) cut_path(store, path[retention_first(path, count, purge_seq)].header.number);
     free(path);
     return error;

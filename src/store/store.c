@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "store/anchor.h"
 #include "store/internal.h"
 #include "store/io.h"
 
@@ -30,6 +31,14 @@ void store_info(struct store *store, struct store_info *out) {
     pthread_mutex_unlock(&store->mutex);
 }
 
+bool store_receipt(struct store *store, struct anchor_point *out) {
+    pthread_mutex_lock(&store->mutex);
+    bool known = store->anchor_known;
+    *out = store->anchor_at;
+    pthread_mutex_unlock(&store->mutex);
+    return known;
+}
+
 /* CLOSE only tells a clean end, so what fails here is not worth an error. */
 static void write_close(struct store *store) {
     const struct platform *platform = store->core.platform;
@@ -46,6 +55,9 @@ static void write_close(struct store *store) {
     pthread_mutex_unlock(&store->mutex);
     if (synced && platform->files.fsync(platform->context, store->mark_file) != 0)
         store_report("the durable mark could not be synced at the end");
+    struct failure unanchored = {0};
+    if (synced && anchor_reach(store, store->durable_seq, &unanchored) != SIGNER_OK)
+        store_report("the anchor could not be moved at the end: %s", unanchored.detail);
 }
 
 void store_close(struct store *store, bool abandon) {

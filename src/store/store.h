@@ -70,11 +70,38 @@ struct store_sink {
     void (*import_body)(void *context, struct buffer *body, uint16_t schema, const uint8_t sha256[32],
                         uint64_t unix_seconds);
     bool (*imported)(void *context, void *state, uint8_t sha256[32]);
+    /* Whether the state knows of a receipt of an anchor. NULL: never. */
+    bool (*anchor_confirmed)(void *context, void *state);
     /* Guards the live state while `rechained` runs, which happens inside store_wait and
      * store_make_ready, with no lock of the store held. NULL: no guard. */
     void (*lock)(void *lock_context);
     void (*unlock)(void *lock_context);
     void *lock_context;
+};
+
+/* An anchor outside the store (35.11): a counter file (anchor_file.h), or a signed service. Its calls
+ * block and may come from any thread, one at a time. */
+struct anchor_point {
+    uint64_t seq;
+    uint8_t chain[32];
+};
+enum anchor_policy {
+    ANCHOR_STRICT, /* the reply to a protected record waits for the receipt */
+    ANCHOR_LAZY    /* the anchor is at most `window` records behind */
+};
+struct store_anchor {
+    void *context;
+    /* `*found` false: it knows nothing of this store. ERR_STATE_ANCHOR. */
+    enum signer_error (*read)(void *context, const uint8_t store_id[32], bool *found, struct anchor_point *out,
+                              struct failure *why);
+    /* Compare-and-set; `old` NULL: nothing was known. ERR_STATE_ROLLBACK when it stands elsewhere,
+     * ERR_STATE_ANCHOR. */
+    enum signer_error (*advance)(void *context, const uint8_t store_id[32], const struct anchor_point *old,
+                                 const struct anchor_point *fresh, struct failure *why);
+    /* Whether it knows of any store: then none is created beside it. ERR_STATE_ANCHOR. */
+    enum signer_error (*remembers)(void *context, bool *out, struct failure *why);
+    enum anchor_policy policy;
+    uint32_t window;
 };
 
 struct store_options {
@@ -86,6 +113,7 @@ struct store_options {
     const char *writer;            /* "tbtc-signer/<version>" */
     const uint8_t *master_key;     /* 32 bytes instead of the provider (offline tools, specs); else NULL */
     const uint8_t *new_master_key; /* 32 bytes: seal everything again under this one (35.13 rekey); else NULL */
+    struct store_anchor anchor;    /* zeros: none */
     bool reset_corrupt;            /* quarantine_and_reset (D-086); never with production */
     uint32_t corrupt_backup_limit; /* 0: keep all */
     uint64_t audit_bytes_max;      /* all audit files together; 0: none are kept */
@@ -131,6 +159,8 @@ struct store_info {
     uint64_t torn_tail_offset;
 };
 void store_info(struct store *store, struct store_info *out);
+/* The newest receipt of the anchor; false: there is none. */
+bool store_receipt(struct store *store, struct anchor_point *out);
 /* Descriptors to close in a forked child (D-137). */
 void store_close_descriptors_in_child(struct store *store);
 
