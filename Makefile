@@ -37,7 +37,7 @@ BUILD_WITH = +@$(MAKE) $(if $(V),,-s) --no-print-directory $(if $(filter -j% --j
 SAY = $(if $(V),,@echo "  $(1) $@";)
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-quiet demo check test-build asan tsan lint bench install clean part part-module lint-tree FORCE
+.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash workload bench install clean part part-module lint-tree FORCE
 
 all: deps-quiet ## build the library, the Lua module and the command (the default)
 	$(BUILD_WITH) $(BUILD)/libfrost_tbtc.so $(BUILD)/tbtc_signer.so $(BUILD)/tbtc-signer
@@ -131,6 +131,14 @@ lint-tree: $(OUT)/gen/bindings.inc
 
 demo: all ## five nodes make a key and sign a redemption; one is killed on the way
 	@$(BUILD)/tbtc-signer demo
+
+crash: deps-quiet ## every operation that writes under every failure, the whole table
+	@$(MAKE) $(if $(V),,-s) --no-print-directory test-build
+	@scripts/crash 2>$(BUILD)/test/crash.log
+
+workload: deps-quiet ## random operations and faults against a model: SEED=, OPERATIONS=
+	@$(MAKE) $(if $(V),,-s) --no-print-directory test-build
+	@scripts/workload $(if $(SEED),--seed $(SEED)) --operations $(or $(OPERATIONS),100000)
 
 bench: all ## time the main operations
 	@scripts/bench

@@ -2,13 +2,19 @@
  *
  *   test_crash.signing_share(engine, session_id, member) -> 32 bytes
  *   test_crash.nonces(engine, session_id, member) -> hiding, binding    the live entry is gone afterwards
- *   test_crash.commit(engine, changes)      one CHANGE, appended and waited for as a call does
+ *   test_crash.commit(engine, changes [, leave])    one CHANGE, appended and waited for as a call does; with
+ *       `leave` nobody waits for it
+ *   test_crash.digest(engine) -> 32 bytes over what records say: without the open number, the purge seq and
+ *       the witness's digests, which differ from file to file
+ *   test_crash.snapshot(engine) -> { op || payload, … } of the durable state, in the order of a snapshot
+ *   test_crash.mutant(number)    0 none; sealed-store 35.14 in the order of store/mutant.h
  *   test_crash.search{ secrets = {32 bytes, …}, file = path | pid = process, hidden = boolean }
  *       -> { {secret = index, form =, at =, place =}, … }, bytes searched
  *       Each 8 bytes of a secret count, big-endian, little-endian (so limbs in any order), and as hexadecimal
  *       text. Of a process, every mapping that can be read; those that a core dump leaves out only with
  *       `hidden`. */
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +23,7 @@
 #include "binding/test_registry.h"
 #include "frost/keys.h"
 #include "session/live.h"
+#include "store/mutant.h"
 
 /* -- secrets of an engine ------------------------------------------------------------------------------ */
 
@@ -87,10 +94,70 @@ static int commit(lua_State *L) {
         if (error != ERR_AGAIN) break;
         error = call_make_ready(call, &why);
     } while (error == SIGNER_OK);
-    if (error == SIGNER_OK) error = call_wait(call, &why);
+    if (error == SIGNER_OK && !lua_toboolean(L, 3)) error = call_wait(call, &why);
     call_end(call);
     free(call);
     binding_check(L, error, &why);
+    return 0;
+}
+
+static enum signer_error hash_op(void *argument, uint8_t op, const uint8_t *payload, size_t len) {
+    crypto_hash_sha256_state *hash = argument;
+    if (op == OP_WITNESS_BASE || op == OP_WITNESS_DIGESTS) return SIGNER_OK;
+    if (op == OP_ENGINE_STATE && len > 8) len = 8; /* the generation */
+    crypto_hash_sha256_update(hash, &op, 1);
+    crypto_hash_sha256_update(hash, payload, len);
+    return SIGNER_OK;
+}
+
+static int digest(lua_State *L) {
+    struct engine *engine = binding_check_engine(L, 1);
+    uint8_t out[32];
+    crypto_hash_sha256_state hash;
+    open_state(L, engine);
+    crypto_hash_sha256_init(&hash);
+    pthread_mutex_lock(&engine->mutex);
+    const struct store_sink sink = state_sink(&engine->sink_context);
+    enum signer_error error = sink.snapshot(sink.context, engine->state, hash_op, &hash);
+    pthread_mutex_unlock(&engine->mutex);
+    crypto_hash_sha256_final(&hash, out);
+    binding_check(L, error, NULL);
+    lua_pushlstring(L, (const char *)out, sizeof out);
+    return 1;
+}
+
+struct listing {
+    lua_State *L;
+    lua_Integer count;
+};
+
+static enum signer_error list_op(void *argument, uint8_t op, const uint8_t *payload, size_t len) {
+    struct listing *listing = argument;
+    luaL_Buffer buffer;
+    luaL_buffinitsize(listing->L, &buffer, len + 1);
+    luaL_addchar(&buffer, (char)op);
+    luaL_addlstring(&buffer, (const char *)payload, len);
+    luaL_pushresult(&buffer);
+    lua_rawseti(listing->L, 2, ++listing->count);
+    return SIGNER_OK;
+}
+
+static int snapshot(lua_State *L) {
+    struct engine *engine = binding_check_engine(L, 1);
+    open_state(L, engine);
+    lua_settop(L, 1);
+    lua_newtable(L);
+    struct listing listing = {.L = L};
+    pthread_mutex_lock(&engine->mutex);
+    const struct store_sink sink = state_sink(&engine->sink_context);
+    enum signer_error error = sink.snapshot(sink.context, engine->state, list_op, &listing);
+    pthread_mutex_unlock(&engine->mutex);
+    binding_check(L, error, NULL);
+    return 1;
+}
+
+static int mutant(lua_State *L) {
+    store_mutant = (enum store_mutant)luaL_checkinteger(L, 1);
     return 0;
 }
 
@@ -270,7 +337,8 @@ static int search(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"signing_share", signing_share}, {"nonces", take_nonces}, {"commit", commit}, {"search", search}, {NULL, NULL},
+    {"signing_share", signing_share}, {"nonces", take_nonces}, {"commit", commit}, {"digest", digest},
+    {"snapshot", snapshot},           {"mutant", mutant},      {"search", search}, {NULL, NULL},
 };
 
 int luaopen_binding_test_crash(lua_State *L) {

@@ -21,6 +21,7 @@
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "binding/binding.h"
+#include "binding/test_disk.h"
 #include "binding/test_platform.h"
 
 #define METATABLE "signer.test_platform"
@@ -109,6 +110,8 @@ struct platform *binding_check_platform(lua_State *L, int index) {
 }
 
 const struct platform *binding_opt_platform(lua_State *L, int index) {
+    const struct platform *disk = binding_test_disk(L, index);
+    if (disk) return disk;
     return lua_isnoneornil(L, index) ? platform_system() : binding_check_platform(L, index);
 }
 

@@ -9,7 +9,7 @@
 /* The platform inside the userdata at `index`, or a Lua error. It lives as long as the userdata:
  * who keeps the pointer keeps a reference to the Lua object. */
 struct platform *binding_check_platform(lua_State *L, int index);
-/* The same; the real machine when there is none (nil, absent). */
+/* The same, or that of a disk (test_disk.h); the real machine when there is none (nil, absent). */
 const struct platform *binding_opt_platform(lua_State *L, int index);
 
 #endif

@@ -11,12 +11,17 @@
 #include "store/internal.h"
 #include "store/io.h"
 #include "store/mark.h"
+#include "store/mutant.h"
 
 #define OP_PURGE 21
 
+#ifdef SIGNER_TEST
+enum store_mutant store_mutant;
+#endif
+
 uint64_t commit_next_offset(const struct store *store) {
     uint64_t next = align_up(store->head.end, FRAME_ALIGN);
-    return store->sync_begun ? align_up(next, STORE_PAGE) : next;
+    return store->sync_begun && !store_is_mutant(MUTANT_SEEN_PAGE) ? align_up(next, STORE_PAGE) : next;
 }
 
 static bool has_room(const struct store *store, enum record_class class, size_t len) {
@@ -161,7 +166,7 @@ static void advance(struct store *store, const struct point *point) {
 
 /* F2 for every ticket above S as it was: their waiters see the count move. */
 static void note_failure(struct store *store, uint64_t durable_before, const struct failure *why) {
-    store->health = LOG_DEAD;
+    store->health = store_is_mutant(MUTANT_SECOND_SYNC) ? LOG_GOOD : LOG_DEAD;
     store->failures++;
     store->failed_above = durable_before;
     store->failure = *why;
@@ -293,6 +298,7 @@ enum signer_error commit_renew(struct store *store, enum open_reason reason, str
     pthread_mutex_lock(&store->mutex);
     if (error == SIGNER_OK) install(store, &fresh, &draft);
     if (error == SIGNER_OK && marked == SIGNER_OK) store->mark_slot = 0;
+    if (store_is_mutant(MUTANT_OLD_LOG_AFTER_RENAME)) renamed = false;
     if (marked != SIGNER_OK || (error != SIGNER_OK && (renamed || store->health != LOG_GOOD)))
         note_failure(store, durable_before, &failure);
     end_duty(store);

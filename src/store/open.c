@@ -9,6 +9,7 @@
 #include "store/anchor.h"
 #include "store/internal.h"
 #include "store/io.h"
+#include "store/mutant.h"
 #include "store/opening.h"
 #include "store/snapshot.h"
 
@@ -162,7 +163,8 @@ static enum signer_error fill_path(struct opening *opening, const struct file_he
     enum signer_error error = SIGNER_OK;
     for (size_t i = 0; !opening->options->new_master_key && i < opening->replay.count && error == SIGNER_OK; i++)
         error = path_push(opening->store, &opening->replay.path[i], i == 0, why);
-    return error == SIGNER_OK ? path_push(opening->store, fresh, true, why) : error;
+    const bool snapshot = !store_is_mutant(MUTANT_NO_SNAPSHOT_AT_OPEN);
+    return error == SIGNER_OK ? path_push(opening->store, fresh, snapshot, why) : error;
 }
 
 static enum signer_error begin_log(struct opening *opening, const struct file_header *base, struct failure *why) {
@@ -196,7 +198,8 @@ static enum signer_error publish(struct opening *opening, uint64_t head, struct 
         vault_wipe(store->core.vault, store->core.master_handle);
         error = copy_key(&store->core, opening->options->new_master_key, why);
     }
-    if (error == SIGNER_OK) error = snapshot_publish(&base, replay->state, &store->snapshot_size, &store->core, why);
+    if (error == SIGNER_OK && !store_is_mutant(MUTANT_NO_SNAPSHOT_AT_OPEN))
+        error = snapshot_publish(&base, replay->state, &store->snapshot_size, &store->core, why);
     if (error == SIGNER_OK) error = fill_path(opening, &base, why);
     if (error == SIGNER_OK) error = begin_log(opening, &base, why);
     if (error == SIGNER_OK) error = lock_record(&store->lock, &store->core.place, store->core.store_id, why);

@@ -1,0 +1,35 @@
+-- Random operations, faults, kills and power losses against a model (sealed-store 35.14; D-095, D-096): the short
+-- form of `make workload`, and the four mutants of the store that it must notice.
+local child = require("spec.support.child")
+local workload = require("spec.crash.workload")
+
+describe("random workload", function()
+    it("leaves after every opening what the model says", function()
+        local seed = tonumber(os.getenv("SIGNER_SEED")) or os.time()
+        local operations = child.sanitized and 800 or 4000
+        local run, why = workload.run({ seed = seed, operations = operations })
+        if not run then error(("%s\nreplay: make workload SEED=%d OPERATIONS=%d"):format(why, seed, operations)) end
+        print(("\nworkload: seed %d, %d operations, %d acknowledged, %d openings, %d faults"):format(seed, run.count,
+            run.acknowledged, run.opened, run.faults))
+        assert.is_true(run.faults > 20)
+        assert.is_true(run.acknowledged > operations / 4)
+    end)
+
+    local mutants = {
+        "no snapshot at the opening", "a second sync of one descriptor", "the old log after the rename of a new one",
+        "a write into a page that a sync has seen",
+    }
+    for number, name in ipairs(mutants) do
+        it("35.14 notices the mutant: " .. name, function()
+            if child.sanitized then return end -- some thousand operations each
+            for seed = 1, 6 do
+                local run, why = workload.run({ seed = seed, operations = 6000, mutant = number })
+                if not run then
+                    assert.is_string(why)
+                    return
+                end
+            end
+            error("the mutant was not noticed")
+        end)
+    end
+end)
