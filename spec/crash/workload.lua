@@ -139,7 +139,8 @@ local actions = {
     { 34, function(run, number) -- as round 2
         local id, session = any_session(run)
         if not id or size_of(session, 5) >= ROUNDS_MAX or size_of(session, 7) >= ROUNDS_MAX then return nil end
-        return registry.add(id, 5, ("m%d@%064x"):format(1 + run.random(5), number)) .. registry.add(id, 7, ("%064x"):format(number))
+        return registry.add(id, 5, ("m%d@%064x"):format(1 + run.random(5), number))
+            .. registry.add(id, 7, ("%064x"):format(number))
             .. registry.set(id, 21, pack(">I4", number_of(session) + run.random(2)))
     end },
     { 16, function(run, number) -- as aggregate

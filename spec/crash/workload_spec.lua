@@ -6,7 +6,7 @@ local workload = require("spec.crash.workload")
 describe("random workload", function()
     it("leaves after every opening what the model says", function()
         local seed = tonumber(os.getenv("SIGNER_SEED")) or os.time()
-        local operations = child.sanitized and 800 or 4000
+        local operations = child.sanitized and 800 or 3000
         local run, why = workload.run({ seed = seed, operations = operations })
         if not run then error(("%s\nreplay: make workload SEED=%d OPERATIONS=%d"):format(why, seed, operations)) end
         print(("\nworkload: seed %d, %d operations, %d acknowledged, %d openings, %d faults"):format(seed, run.count,
