@@ -235,7 +235,8 @@ local function assert_storage_error(err)
 end
 
 local function end_life(run)
-    run.engine:close(run.random(5) > 0)
+    local clean = run.random(5) == 0
+    if run.engine then run.engine:close(not clean) end
     if run.random(3) > 0 then run.disk:power_loss() else run.disk:kill() end
     signer.test_fault.clear()
 end
@@ -243,8 +244,11 @@ end
 --- Opens, sometimes with failing calls at first.
 local function open(run)
     local function attempt()
-        run.engine = signer.test_core.engine({ environment = ENVIRONMENT, platform = run.disk })
-        return pcall(state.counts, run.engine)
+        run.engine = nil
+        return pcall(function()
+            run.engine = signer.test_core.engine({ environment = ENVIRONMENT, platform = run.disk })
+            state.counts(run.engine)
+        end)
     end
     if run.random(3) == 0 then
         run.disk:faults({ write = 10, sync = 20, rename = 30, open = 20, space = 5 })
