@@ -201,6 +201,14 @@ describe("demo", function()
         assert.matches("member 2 is back\n.*attempt 2: members 1%-3", events)
     end)
 
+    it("ends with a picture for people, where lanes have room", function()
+        local _, out = run("demo --signers 3 --threshold 2", { TMPDIR = folder, LC_ALL = "C" })
+        assert.matches("member   1   2   3\n", out)
+        assert.matches("X[^\n]*killed", out)
+        local _, quiet = run("demo --signers 3 --threshold 2 --quiet", { TMPDIR = folder })
+        assert.matches("^\nsigned transaction %x+\n%x+\n$", quiet)
+    end)
+
     it("refuses sizes that make no group", function()
         for _, arguments in ipairs({ "--signers 1", "--signers 101", "--signers 3 --threshold 4", "--threshold 1" }) do
             local status, _, problem = run("demo " .. arguments)

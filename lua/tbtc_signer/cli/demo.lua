@@ -6,6 +6,7 @@ local engines = require("tbtc_signer.cli.engines")
 local group = require("tbtc_signer.cli.group")
 local nodes = require("tbtc_signer.cli.nodes")
 local output = require("tbtc_signer.cli.output")
+local picture = require("tbtc_signer.cli.picture")
 local processes = require("tbtc_signer.cli.processes")
 local redemption = require("tbtc_signer.cli.redemption")
 local dkg = require("tbtc_signer.coordinator.dkg")
@@ -27,7 +28,7 @@ function demo.describe(parser, common)
 Example:
   tbtc-signer demo --signers 10 --threshold 7
 One member is killed on the way, after its share's record is durable and before the share leaves.
-All processes and files are removed at the end.]])
+The end shows who took part in what, up to 12 members. All processes and files are removed.]])
     command:option("--signers", "Members of the group, 2 to 100."):default("5")
         :convert(arguments.integer("--signers", 2, MEMBERS_MAX))
     command:option("--threshold", "Members that must sign together, 2 to the number of members (default: more than half).")
@@ -41,6 +42,12 @@ end
 local Stage = {}
 Stage.__index = Stage
 
+local function one_to(size)
+    local numbers = {}
+    for number = 1, size do numbers[number] = number end
+    return numbers
+end
+
 local function new_stage(options)
     local folder = options.keep
     if folder then
@@ -51,7 +58,7 @@ local function new_stage(options)
     end
     return setmetatable({
         folder = folder, keep = options.keep ~= nil, size = options.signers, threshold = options.threshold,
-        started = uv.hrtime(), children = {}, timeline = {},
+        started = uv.hrtime(), children = {}, timeline = {}, picture = picture.new(one_to(options.signers)),
     }, Stage)
 end
 
@@ -60,6 +67,11 @@ function Stage:note(format, ...)
     local seconds = (uv.hrtime() - self.started) / 1e9
     self.timeline[#self.timeline + 1] = { seconds = math.floor(seconds * 1000) / 1000, event = text }
     if not output.quiet then output.line("%s  %s", output.paint("faint", ("%8.3fs"):format(seconds)), text) end
+end
+
+--- Draws into the picture that the end shows.
+function Stage:draw(kind, members, format, ...)
+    self.picture:add((uv.hrtime() - self.started) / 1e9, kind, members, format:format(...))
 end
 
 --- @param stop function how the children end
@@ -184,6 +196,7 @@ local function start_nodes(stage, victim, hold_session)
             group.names(failed), last_words(stage:node_folder(failed[1].member) .. "/log")) }, 0)
     end
     stage:note("%d nodes run, each a process with its own store and keys", stage.size)
+    stage:draw("act", stage.roster:numbers(), "nodes run")
 end
 
 local function make_wallet(stage)
@@ -193,6 +206,7 @@ local function make_wallet(stage)
         report = function(text) stage:note("key generation: %s", text) end,
     }))
     stage:note("key group %s (%d of %d)", wallet.key_group, stage.threshold, stage.size)
+    stage:draw("act", stage.roster:numbers(), "key made: %d of %d sign", stage.threshold, stage.size)
     return wallet
 end
 
@@ -220,6 +234,7 @@ local function prove_key(stage, wallet)
         }))
         redemption.check_signature(wallet.key_group, message, signature)
         stage:note("heartbeat %d signed by members %d to %d and verified", index, set[1], set[#set])
+        stage:draw("act", set, "heartbeat %d signed", index)
     end
 end
 
@@ -244,6 +259,7 @@ local function bring_back(stage, member)
     stage:start_node(member)
     stage:connect(member)
     stage:note("member %d is back", member)
+    stage:draw("back", { member }, "started again")
 end
 
 local function sign_input(stage, wallet, session_id, message, hooks)
@@ -266,10 +282,12 @@ local function sign_with_a_death(stage, wallet, session_id, message, victim)
         on_attempt = function(number, signers, context, package)
             if not spent.package then spent.package, spent.attempt_id = package, context.attempt_id end
             stage:note("attempt %d: members %s", number, output.ranges(signers))
+            stage:draw("act", signers, "input 0, attempt %d: shares asked for", number)
         end,
         on_notice = function(member, notice)
             if member == victim and notice.event == "share_withheld" then
                 stage:note("member %d: share computed, record durable, share not sent: SIGKILL", victim)
+                stage:draw("died", { victim }, "killed: its record is durable, its share never left")
                 stage.children[victim].kill("sigkill")
             end
         end,
@@ -292,6 +310,7 @@ local function ask_spent_attempt(stage, session_id, victim, spent)
     if share then error({ code = "internal_error", message = "the restarted member signed a spent attempt again" }, 0) end
     if problem.code ~= "consumed_nonce_replay" then error(problem, 0) end
     stage:note("member %d, asked for the spent attempt again: %s", victim, problem.code)
+    stage:draw("refused", { victim }, "asked for attempt 1 again: %s", problem.code)
 end
 
 local function redeem(stage, wallet, description, victim, first_session)
@@ -299,7 +318,10 @@ local function redeem(stage, wallet, description, victim, first_session)
     for index = 1, #description.inputs do
         local session_id = index == 1 and first_session or ("demo-redemption/input-%d"):format(index)
         built = build_everywhere(stage, redemption.request(description, session_id, wallet.key_group))
-        if index == 1 then stage:note("transaction %s built under policy at every node", redemption.txid(built.tx_hex)) end
+        if index == 1 then
+            stage:note("transaction %s built under policy at every node", redemption.txid(built.tx_hex))
+            stage:draw("act", stage.roster:numbers(), "redemption built under policy")
+        end
         local message = built.taproot_key_spend_sighashes_hex[index]
         local signature, outcome
         if index == 1 then
@@ -312,6 +334,7 @@ local function redeem(stage, wallet, description, victim, first_session)
         redemption.check_signature(wallet.key_group, message, signature)
         stage:note("input %d signed in attempt %d by members %s and verified", index - 1, outcome.number,
             output.ranges(outcome.signers))
+        stage:draw("act", outcome.signers, "input %d signed", index - 1)
         signatures[index] = signature
     end
     return built.tx_hex, signatures
@@ -366,6 +389,10 @@ function demo.run(options)
     stage.nodes = stage.nodes and stage.nodes:close()
     stage:clean_up(processes.stop_all)
     if not ok then return group.fail(output.problem_of(result)) end
+    if stage.size <= picture.MEMBERS_MAX and not output.quiet then
+        output.line("")
+        for _, line in ipairs(stage.picture:lines(picture.glyphs(os.getenv))) do output.line("%s", line) end
+    end
     output.line("")
     output.line("signed transaction %s", result.txid)
     output.line("%s", result.signed_tx_hex)
