@@ -152,6 +152,30 @@ describe("lifetime", function()
         refused({ code = "internal_error", reason = "invalid_configuration_value" }, group:open())
     end)
 
+    it("field case 1: more inputs than free slots refuses one open and spoils no other", function()
+        local three = signing.new({ threshold = 3, participants = 5 })
+        local commitments = {}
+        local function options(input, member)
+            return { session = "input-" .. input, member = member, included = { 1, 2, 3, 4, 5 } }
+        end
+        for input = 1, 13 do
+            for member = 1, 5 do
+                if input * 5 + member - 5 <= 64 then
+                    commitments[input .. "/" .. member] = three:commit(options(input, member))
+                end
+            end
+        end
+        refused({ code = "internal_error", reason = "capacity_exceeded", text = "live interactive member count" },
+            three:open(options(13, 5)))
+        for place, given in pairs(commitments) do
+            local input, member = place:match("(%d+)/(%d)")
+            assert.equal(given, three:round1(options(input, tonumber(member))).commitments_hex)
+        end
+        assert(three:abort({ session = "input-1" }).aborted)
+        assert(three:open(options(13, 5)))
+        assert.equal(60, three:counts().live)
+    end)
+
     describe("retirement", function()
         local function small(max)
             group = signing.new({ environment = { TBTC_SIGNER_MAX_SESSIONS = tostring(max) } })
