@@ -131,6 +131,20 @@ describe("distributed key generation", function()
             assert.same({ id(3) }, culprits)
         end)
 
+        it("gives a polynomial's shares to one set of round-1 packages only, again and again", function()
+            local secret = engine:must("dkg_part1", part1())
+            local own = { secret_package_hex = secret.secret_package_hex }
+            local before = engine:must("dkg_part2", request(own))
+            local other = engine:must("dkg_part1", part1({ participant_identifier = id(3) }))
+            local elsewhere = engine:must("dkg_part1", part1({ participant_identifier = id(7) }))
+            for _, stranger in ipairs({ other, elsewhere }) do
+                local message = refused("dkg_part2", request({ secret_package_hex = secret.secret_package_hex,
+                    round1_packages = { first[2].package, stranger.package } }))
+                assert.truthy(message:find("DKGPart2 failed: The incorrect package was specified.", 1, true), message)
+            end
+            assert.equal(#before.packages, #engine:must("dkg_part2", request(own)).packages)
+        end)
+
         it("refuses a secret of another step", function()
             local second = engine:must("dkg_part2", request())
             assert.truthy(refused("dkg_part2", request({ secret_package_hex = second.secret_package_hex }))

@@ -31,6 +31,7 @@ struct slot {
     enum slot_state state;
     bool bound;
     uint8_t context[32];
+    vault_handle source; /* 0, or what this one is a copy of */
 };
 
 struct vault {
@@ -315,15 +316,26 @@ void vault_wipe(struct vault *vault, vault_handle handle) {
     leave(vault);
 }
 
+static void bind(struct slot *slot, const uint8_t context[32]) {
+    if (!slot) return;
+    memcpy(slot->context, context, sizeof slot->context);
+    slot->bound = true;
+}
+
 enum signer_error vault_bind(struct vault *vault, vault_handle handle, const uint8_t context[32]) {
     if (!enter(vault)) return ERR_PROCESS_FORKED;
     struct slot *slot = live_slot(vault, handle);
-    if (slot) {
-        memcpy(slot->context, context, sizeof slot->context);
-        slot->bound = true;
-    }
+    bind(slot, context);
+    if (slot) bind(live_slot(vault, slot->source), context);
     leave(vault);
     return slot ? SIGNER_OK : ERR_INTERNAL;
+}
+
+void vault_follow(struct vault *vault, vault_handle copy, vault_handle source) {
+    if (!enter(vault)) return;
+    struct slot *slot = live_slot(vault, copy);
+    if (slot) slot->source = source;
+    leave(vault);
 }
 
 bool vault_bound(struct vault *vault, vault_handle handle, uint8_t context[32]) {

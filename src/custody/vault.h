@@ -67,6 +67,8 @@ void vault_wipe(struct vault *vault, vault_handle handle);
 /* 32 bytes of public context bound to a secret (D-042: hash of the round-1 map).
  * ERR_INTERNAL for a stale handle. */
 enum signer_error vault_bind(struct vault *vault, vault_handle handle, const uint8_t context[32]);
+/* What is bound to the copy from now on is bound to the secret it was made of, too. */
+void vault_follow(struct vault *vault, vault_handle copy, vault_handle source);
 /* False: nothing is bound, or the handle is stale. */
 bool vault_bound(struct vault *vault, vault_handle handle, uint8_t context[32]);
 

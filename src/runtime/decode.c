@@ -185,6 +185,7 @@ static void copy_handle(const struct decoder *decoder, const struct place *place
     if (vault_bound(vault, from, context)) error = vault_bind(vault, handle, context);
     if (error != SIGNER_OK) vault_wipe(vault, handle);
     binding_check(decoder->L, error, NULL);
+    vault_follow(vault, handle, from);
     push_owned(decoder, handle);
 }
 

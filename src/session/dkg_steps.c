@@ -47,6 +47,15 @@ static enum signer_error bind_map(struct call *call, vault_handle secret, const 
     return error ? error : vault_bind(call->engine->vault, secret, hash);
 }
 
+static enum signer_error check_map(struct call *call, vault_handle secret, const struct dkg_round1_entry *peers,
+                                   size_t count) {
+    uint8_t bound[32], hash[HASH_BYTES];
+    if (!vault_bound(call->engine->vault, secret, bound)) return SIGNER_OK;
+    enum signer_error error = dkg_round1_map_hash(hash, peers, count);
+    if (error) return error;
+    return memcmp(bound, hash, sizeof hash) == 0 ? SIGNER_OK : ERR_FROST_INCORRECT_PACKAGE;
+}
+
 enum signer_error dkg_step2(struct call *call, vault_handle secret, const struct dkg_round1_entry *peers,
                             size_t peer_count, struct dkg_sealed_share *shares, vault_handle *round2_secret,
                             struct dkg_culprit *culprit, struct failure *why) {
@@ -67,6 +76,9 @@ enum signer_error dkg_step2(struct call *call, vault_handle secret, const struct
     if (!error)
         error =
             dkg_part2(entries, next, next_len, encoded, len, peers, peer_count, &culprit->identifier, &culprit->known);
+    /* A polynomial that is evaluated for two rosters gives away more than its threshold allows. */
+    if (!error) error = check_map(call, secret, peers, peer_count);
+    if (!error) error = bind_map(call, secret, peers, peer_count);
     if (!error) error = bind_map(call, *round2_secret, peers, peer_count);
     for (size_t i = 0; i < count && !error; i++) {
         const struct dkg_round2_entry *entry = (const struct dkg_round2_entry *)entries + i;
@@ -76,15 +88,6 @@ enum signer_error dkg_step2(struct call *call, vault_handle secret, const struct
     }
     vault_wipe(vault, scratch);
     return answer(error, why);
-}
-
-static enum signer_error check_map(struct call *call, vault_handle secret, const struct dkg_round1_entry *peers,
-                                   size_t count) {
-    uint8_t bound[32], hash[HASH_BYTES];
-    if (!vault_bound(call->engine->vault, secret, bound)) return SIGNER_OK;
-    enum signer_error error = dkg_round1_map_hash(hash, peers, count);
-    if (error) return error;
-    return memcmp(bound, hash, sizeof hash) == 0 ? SIGNER_OK : ERR_FROST_INCORRECT_PACKAGE;
 }
 
 /* Decodes the shares into one guarded slot. */

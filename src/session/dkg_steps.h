@@ -25,7 +25,8 @@ struct dkg_sealed_share {
 
 /* What step 2 will give to how many: max_signers - 1. ERR_FROST_DESERIALIZATION and the like. */
 enum signer_error dkg_step2_peers(struct call *call, vault_handle secret, size_t *count, struct failure *why);
-/* `shares` has room for that many. The new secret is bound to the map of round-1 packages (D-042). */
+/* `shares` has room for that many. Both secrets are bound to the map of round-1 packages (D-042):
+ * with another map the round-1 secret gives ERR_FROST_INCORRECT_PACKAGE and no share. */
 enum signer_error dkg_step2(struct call *call, vault_handle secret, const struct dkg_round1_entry *peers,
                             size_t peer_count, struct dkg_sealed_share *shares, vault_handle *round2_secret,
                             struct dkg_culprit *culprit, struct failure *why);
