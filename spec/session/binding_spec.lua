@@ -41,6 +41,21 @@ describe("message binding", function()
         assert.is_true(group:verifies(signature, sighash))
     end)
 
+    it("G-4 in the form of D-002: digests of the transaction itself authorize nothing", function()
+        build()
+        local tx = vectors.bytes(signing.must(group:call("build_taproot_tx", {
+            session_id = "session",
+            inputs = { { txid_hex = ("11"):rep(32), vout = 0, value_sats = 100000,
+                script_pubkey_hex = "5120" .. group.key_group:sub(3) } },
+            outputs = { { script_pubkey_hex = "0014" .. ("22"):rep(20), value_sats = 90000 } },
+        })).tx_hex)
+        local once = signer.gates.sha256(tx)
+        for _, digest in ipairs({ once, signer.gates.sha256(once) }) do
+            refused({ code = "signing_policy_rejected", reason = "signing_message_not_bound_to_policy_checked_build_tx" },
+                group:open({ message = digest }))
+        end
+    end)
+
     it("BIND-1 a build in one session authorizes nothing in another", function()
         local sighash = build("other")
         refused({ code = "signing_policy_rejected", reason = "missing_policy_checked_build_tx" },
