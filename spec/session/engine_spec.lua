@@ -86,6 +86,27 @@ describe("engine", function()
         refused("consumed_nonce_replay", group:round2(package))
     end)
 
+    it("CC-1 an operator who does not read stderr holds up no other call", function()
+        local folder = signing.folder()
+        local file = assert(io.open(folder .. "/script.lua", "w"))
+        file:write(([[
+            local signing = require("spec.support.signing")
+            local group = signing.new({ folder = %q, environment = { TBTC_SIGNER_ENFORCE_SIGNING_POLICY_FIREWALL = "true" } })
+            local request = require("tbtc_signer.json").encode(group:open_request())
+            os.execute("timeout 0.3 head -c 200000 /dev/zero >&2") -- fills the pipe
+            group.engine:parallel({ { "interactive_session_open", request } }) -- refused, with a line that blocks
+            require("luv").sleep(100)
+            assert(group:abort())
+            assert(group:refused("interactive_round1", group:seat_request()))
+            io.open(%q, "w"):close()
+            os.exit(0, false)
+        ]]):format(folder, folder .. "/done"))
+        file:close()
+        os.execute(("LUA_PATH='./lua/?.lua;./lua/?/init.lua;./?.lua;;' LUA_CPATH='./%s/?.so;;' sh -c 'lua5.4 %s/script.lua 2>&1 >/dev/null | sleep 1.5'")
+            :format(os.getenv("SIGNER_BUILD") or "build/test", folder))
+        assert.is_truthy(io.open(folder .. "/done"))
+    end)
+
     it("CC-1 the test build dies where slow work runs under the engine mutex", function()
         local group = signing.new()
         local commitments = require("spec.support.vectors").bytes(group:commit())

@@ -91,11 +91,18 @@ void engine_destroy(struct engine *engine, bool abandon) {
 void engine_lock(struct engine *engine) {
     pthread_mutex_lock(&engine->mutex);
     section_begin();
+    notice_hold(&engine->notices);
 }
 
 void engine_unlock(struct engine *engine) {
+    char lines[sizeof engine->notices.text];
+    const size_t len = engine->notices.len;
+    if (len > 0) memcpy(lines, engine->notices.text, len);
+    engine->notices.len = 0;
+    notice_hold(NULL);
     section_end();
     pthread_mutex_unlock(&engine->mutex);
+    if (len > 0) notice_write(lines, len);
 }
 
 void engine_count(struct engine *engine, enum counter counter) {

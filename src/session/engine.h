@@ -17,6 +17,7 @@
 #include "custody/fork.h"
 #include "custody/vault.h"
 #include "registry/state.h"
+#include "session/notice.h"
 #include "session/settings.h"
 #include "store/anchor_file.h"
 #include "store/store.h"
@@ -58,8 +59,9 @@ struct engine {
     struct live_table *live;
     struct budgets *budgets;
     struct retirements retirements;
-    uint64_t newest_ticket;   /* of any record of this process */
-    uint64_t eviction_ticket; /* newest record that removed a session or a wallet */
+    struct held_notices notices; /* of the critical section that runs */
+    uint64_t newest_ticket;      /* of any record of this process */
+    uint64_t eviction_ticket;    /* newest record that removed a session or a wallet */
     _Atomic uint64_t counters[COUNTER_COUNT];
     struct fork_handler fork_handler;
 };
@@ -74,7 +76,8 @@ void engine_destroy(struct engine *engine, bool abandon);
 enum signer_error engine_open(struct engine *engine, struct failure *why);
 /* True in a process that is not the one which opened the state (D-126). */
 bool engine_is_forked(const struct engine *engine);
-/* The engine mutex; what it forbids is asserted in test builds (base/section.h). */
+/* The engine mutex; what it forbids is asserted in test builds (base/section.h). Lines for
+ * stderr are written when it is free again. */
 void engine_lock(struct engine *engine);
 void engine_unlock(struct engine *engine);
 /* Any thread, no lock. */

@@ -8,12 +8,27 @@
 
 #define LINE_MAX_BYTES 1024
 
+static _Thread_local struct held_notices *held;
+
+void notice_hold(struct held_notices *lines) {
+    held = lines;
+}
+
+void notice_write(const char *lines, size_t len) {
+    /* Descriptor 2 may be closed or full; a lost line never fails a call. */
+    ssize_t ignored = write(STDERR_FILENO, lines, len);
+    (void)ignored;
+}
+
 static void write_line(char *line, size_t len, size_t room) {
     if (len >= room - 1) len = room - 2;
-    line[len] = '\n';
-    /* Descriptor 2 may be closed or full; a lost line never fails a call. */
-    ssize_t ignored = write(STDERR_FILENO, line, len + 1);
-    (void)ignored;
+    line[len++] = '\n';
+    if (!held) {
+        notice_write(line, len);
+    } else if (len <= sizeof held->text - held->len) {
+        memcpy(held->text + held->len, line, len);
+        held->len += len;
+    }
 }
 
 void notice(const char *format, ...) {

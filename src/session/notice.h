@@ -5,6 +5,17 @@
 
 #include <stddef.h>
 
+/* Lines of one critical section: nobody who reads stderr slowly may hold up the engine. Bounded; what
+ * finds no room is lost. */
+struct held_notices {
+    char text[4096];
+    size_t len;
+};
+/* From now on the lines of this thread are kept there; NULL: they are written again. */
+void notice_hold(struct held_notices *lines);
+/* Writes len bytes of whole lines. */
+void notice_write(const char *lines, size_t len);
+
 /* One line, "tbtc-signer: <text>", in one write; failures are ignored. */
 void notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
