@@ -23,7 +23,7 @@ enum signer_error store_tool_inspect(struct verify *out, struct engine *engine, 
 /* Whether a store lies there, looked at without writing. Where none does, what an opening would say. */
 static enum signer_error look(const struct store_options *options, bool *present, struct failure *why) {
     struct verify verify;
-    enum signer_error error = verify_open(&verify, options, why);
+    enum signer_error error = verify_place(&verify, options, why);
     *present = verify.present;
     if (error == SIGNER_OK && !verify.present && verify.fate.error != SIGNER_OK)
         error = fail(why, verify.fate.error, "%s", verify.fate.detail);

@@ -8,21 +8,25 @@
 #include "store/io.h"
 #include "store/parts.h"
 
-enum signer_error verify_open(struct verify *out, const struct store_options *options, struct failure *why) {
+enum signer_error verify_place(struct verify *out, const struct store_options *options, struct failure *why) {
     *out = (struct verify){0};
     struct opening *opening = &out->opening;
     enum signer_error error = opening_begin(opening, options, true, why);
     if (error != SIGNER_OK) return error;
     out->present = opening->store->core.place.directory >= 0 && !opening->names.empty;
-    if (!out->present) {
-        opening_may_create(opening, &out->fate);
-        return SIGNER_OK;
-    }
+    if (!out->present) opening_may_create(opening, &out->fate);
+    return SIGNER_OK;
+}
+
+enum signer_error verify_open(struct verify *out, const struct store_options *options, struct failure *why) {
+    struct opening *opening = &out->opening;
+    enum signer_error error = verify_place(out, options, why);
+    if (error != SIGNER_OK || !out->present) return error;
     error = opening_recover(opening, &out->fate);
     if (error == ERR_OUT_OF_MEMORY || error == ERR_MEMORY_LOCK) return fail(why, error, "%s", out->fate.detail);
     if (error != SIGNER_OK && out->fate.error != error) fail_plain(&out->fate, error);
     struct failure unheard = {0}; /* a refusal before step 5 leaves the files readable */
-    opening_fetch_master(opening, &unheard);
+    if (error != ERR_STATE_KEY_UNAVAILABLE) opening_fetch_master(opening, &unheard);
     opening->options = NULL; /* the caller's, who may drop them now */
     return SIGNER_OK;
 }

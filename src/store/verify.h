@@ -14,6 +14,8 @@ struct verify {
 /* ERR_* only where nothing can be looked at: the place, the locks, memory. Else `fate` says it, and the
  * state as recovered is opening.replay.state (NULL after a refusal). verify_close follows in any case. */
 enum signer_error verify_open(struct verify *out, const struct store_options *options, struct failure *why);
+/* Only whether one lies there; else `fate` says what an opening would answer. */
+enum signer_error verify_place(struct verify *out, const struct store_options *options, struct failure *why);
 void verify_close(struct verify *verify);
 
 struct verified_file {
