@@ -90,7 +90,7 @@ $(OUT)/obj/gen/lua_sources.o: $(OUT)/gen/lua_sources.c $(OUT)/gen/flags
 # -- the two shared objects -----------------------------------------------------------------------
 $(OUT)/libfrost_tbtc.so: $(OBJECTS) $(ENTRY:%.c=$(OUT)/obj/%.o) $(OUT)/obj/gen/lua_sources.o $(OUT)/gen/objects src/abi/exports.map
 	$(call SAY,link)$(CC) $(LINK_SHARED) -Wl,-soname,libfrost_tbtc.so.4 -Wl,--version-script=src/abi/exports.map \
-	    $(filter %.o,$^) $(LIBS) -o $@.new && mv $@.new $@
+	    $(filter %.o,$^) $(LIBS) -o $@.new && mv $@.new $@ && ln -sf libfrost_tbtc.so $@.4
 
 $(OUT)/tbtc_signer.so: $(OBJECTS) $(OUT)/obj/src/abi/module.o $(OUT)/obj/gen/lua_sources.o $(OUT)/gen/objects src/abi/module.map
 	$(call SAY,link)$(CC) $(LINK_SHARED) -Wl,--version-script=src/abi/module.map $(filter %.o,$^) $(LIBS) -o $@.new && mv $@.new $@

@@ -18,7 +18,12 @@
  * Fork        A child of the process that made the first call cannot use the library: calls answer
  *             internal_error / process_forked.
  * Settings    From the environment (TBTC_SIGNER_…), read at each use, until
- *             frost_tbtc_init_signer_config installs a configuration.
+ *             frost_tbtc_init_signer_config installs a configuration. docs/operating.md lists them. The
+ *             least for a trial: TBTC_SIGNER_PROFILE=development, TBTC_SIGNER_STATE_PATH (a file name in
+ *             a folder of mode 0700) and TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX (64 hex characters).
+ *             Production, the default, refuses every call without an attestation.
+ * Store       Opened by the first call that needs it, held until the process ends. One process a store.
+ * Example     scripts/examples/transaction.c; link with -lfrost_tbtc.
  *
  * Types in the tables: u16, u32, u64 = JSON integer of that width. hexN = N bytes in hex, lower case on
  * output. text = JSON string. SECRET = scrub your copy. opt = may be absent. omit = left out when empty.

@@ -12,7 +12,8 @@ local POLICY_SCRIPTS = { "firewall.lua", "dkg_admission.lua", "quarantine.lua" }
 local FREE_BYTES_LOW = 64 * 1024 * 1024
 
 function doctor.describe(parser, common)
-    local command = common(parser:command("doctor", "Check libraries, locked memory, clock, store, key provider and policy."))
+    local command = common(parser:command("doctor",
+        "Check libraries, locked memory, clock, attestation, store, key provider and policy."))
     command:epilog([[
 Looks with the settings of the environment (TBTC_SIGNER_*). Changes nothing, unless --open is given:
   TBTC_SIGNER_STATE_PATH=/var/lib/signer/state tbtc-signer doctor
@@ -64,6 +65,17 @@ function checks.profile()
         return warn("profile", "development", "rehearsals only: production rules are off")
     end
     return good("profile", "production" .. (profile == nil and " (nothing set)" or ""))
+end
+
+function checks.provenance()
+    local engine = engines.new({})
+    local passed, problem = engine:call("interactive_session_abort", { session_id = "doctor" }) -- gated, opens nothing
+    engine:close(true)
+    if not passed then return bad("provenance", problem.message, hints.of(problem)) end
+    if os.getenv("TBTC_SIGNER_PROFILE") == "development" and not os.getenv("TBTC_SIGNER_ENFORCE_PROVENANCE_GATE") then
+        return good("provenance", "the gate is off")
+    end
+    return good("provenance", "passes the gate")
 end
 
 local function free_bytes(path)
@@ -154,7 +166,7 @@ function checks.open()
 end
 
 function doctor.run(options)
-    local names = { "libraries", "locked_memory", "clock", "profile", "store", "key_provider", "policy" }
+    local names = { "libraries", "locked_memory", "clock", "profile", "provenance", "store", "key_provider", "policy" }
     if options.open then names[#names + 1] = "open" end
     local results, status = {}, 0
     for index, name in ipairs(names) do

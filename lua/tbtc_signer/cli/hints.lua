@@ -40,7 +40,7 @@ local BY_CODE = {
     consumed_nonce_replay = "this attempt is spent for good; sign with a new attempt number",
     dkg_not_ready = "run the key generation first: tbtc-signer dkg",
     dkg_views_differ = "no key was made; look into the named party, then start again with a new run id",
-    provenance_gate_rejected = "set the attestation settings, or use the development profile for rehearsals",
+    provenance_gate_rejected = "set the attestation (docs/operating.md); to rehearse, TBTC_SIGNER_PROFILE=development",
 }
 
 --- @param problem table {code, reason_code?}

@@ -1,0 +1,56 @@
+-- What the documents say must be so: every setting with its default, the example that runs, the links.
+local function read(path)
+    local file = assert(io.open(path, "rb"))
+    local text = file:read("a")
+    file:close()
+    return text
+end
+
+local function run(line)
+    local pipe = assert(io.popen(line .. ' 2>&1; echo "exit $?"'))
+    local text = pipe:read("a")
+    pipe:close()
+    return text
+end
+
+describe("the documents", function()
+    it("list every setting with its default, and no other", function()
+        local page = read("docs/operating.md")
+        local told, known = {}, 0
+        for name, default in page:gmatch("\n| `([A-Z0-9_]+)` | ([^|]*) |") do told[name] = default end
+        for name, default in read("src/session/knobs.def"):gmatch('\nKNOB%(([A-Z0-9_]+), "[^"]*", %w+, ([^ ]+), ') do
+            local text = default == "NULL" and "none" or ("`%s`"):format(default:match('^"(.*)"$'))
+            assert.equal(name .. " " .. text, name .. " " .. tostring(told[name]))
+            told[name], known = nil, known + 1
+        end
+        assert.is_true(known > 50)
+        assert.is_nil(next(told))
+    end)
+
+    it("have an example of the Lua module that signs", function()
+        local text = run("env -u LD_PRELOAD LUA_CPATH='build/?.so;;' lua5.4 scripts/examples/two_of_three.lua")
+        assert.matches("valid      true\n", text)
+        assert.matches("exit 0\n$", text)
+    end)
+
+    it("have an example of the C interface that compiles without a warning and builds a transaction", function()
+        local program = os.tmpname()
+        local text = run(("cc -std=c11 -Wall -Wextra -Werror -Iinclude scripts/examples/transaction.c -Lbuild -lfrost_tbtc -o %s "
+            .. "&& env -u LD_PRELOAD LD_LIBRARY_PATH=build %s"):format(program, program))
+        os.remove(program)
+        assert.matches("\"tx_hex\":\"0100", text)
+        assert.matches("signing_policy_rejected", text)
+        assert.matches("exit 0\n$", text)
+    end)
+
+    it("link to files that are there", function()
+        for _, path in ipairs({ "README.md", "docs/architecture.md", "docs/lua.md", "docs/operating.md" }) do
+            local folder = path:match("^(.*/)") or ""
+            for target in read(path):gmatch("%]%(([^)#]+)%)") do
+                local file = target:match("^https?:") and true or io.open(folder .. target)
+                assert.is_truthy(file, path .. " links to " .. target)
+                if io.type(file) then file:close() end
+            end
+        end
+    end)
+end)
