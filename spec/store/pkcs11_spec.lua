@@ -61,6 +61,7 @@ describe("key provider examples", function()
         if not (has("systemd-creds") and shell("systemd-creds setup")) then return pending("systemd-creds is not usable here") end
         assert(shell([[head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \n' |]]
             .. " systemd-creds encrypt --with-key=host --name=state-key - %s/state-key.cred", folder))
-        assert.is_nil(open("credential", ("systemd-creds decrypt --name=state-key %s/state-key.cred - 2>/dev/null"):format(folder)))
+        assert.is_nil(open("credential",
+            ("systemd-creds decrypt --name=state-key %s/state-key.cred - 2>/dev/null"):format(folder)))
     end)
 end)

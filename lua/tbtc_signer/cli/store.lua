@@ -136,6 +136,7 @@ function actions.info(options)
     output.line("newest log  %s of %d files", number_text(facts.log_number), inspection:count())
     if facts.seq then output.line("last record %d, chain %s", facts.seq, facts.chain) end
     if facts.mark then output.line("mark        record %d in log %s", facts.mark.seq, number_text(facts.mark.log_number)) end
+    if facts.anchor_seq then output.line("anchor      record %d", facts.anchor_seq) end
     if summary then
         output.line("opened      %d times; generation %d", summary.open_number, summary.generation)
         output.line("state       %d sessions, %d wallets with %d seats, %d tombstones, %d registry entries",
