@@ -147,6 +147,18 @@ describe("store opening", function()
             refused("state_corrupt")
         end)
 
+        it("35.7 a file longer than a log gets is refused without being read", function()
+            disk.shell("truncate -s 64G '%s'", log)
+            assert.equal("state_corrupt", (disk.refusal(directory)))
+            disk.shell("truncate -s 1048576 '%s'", log)
+            disk.open(directory):close(true)
+        end)
+
+        it("35.1 a name with the highest number leaves no number for a new file", function()
+            disk.write(directory .. "/state.store/audit-ffffffffffffffff", "x")
+            refused("state_corrupt")
+        end)
+
         it("35.10-6 a base that the snapshot does not share", function()
             put(88, string.pack(">I8", 7), true)
             refused("state_corrupt")

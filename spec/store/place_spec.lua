@@ -56,6 +56,26 @@ describe("store place", function()
             assert.is_true(disk.exists(deep .. "/state.store"))
         end)
 
+        it("store 2 directories that it made outlive a power loss", function()
+            for seed = 1, 12 do
+                local machine = signer.test_disk.new(seed)
+                local deep = { path = "/a/b/state", platform = machine }
+                local made = disk.open("", deep)
+                disk.commit(made, disk.body("one"))
+                made:close(true)
+                machine:power_loss()
+                made = disk.open("", deep)
+                assert.same({ "one" }, disk.texts(made))
+                made:close(true)
+            end
+        end)
+
+        it("35.9 below a directory whose group bit is inherited", function()
+            disk.shell("chmod 2770 '%s'", directory)
+            disk.open(directory):close()
+            assert.equal("rwx------", lfs.attributes(directory .. "/state.store", "permissions"))
+        end)
+
         it("store 2 refuses a path that names no file", function()
             for _, path in ipairs({ "", directory .. "/", directory .. "/..", directory .. "/" .. ("x"):rep(200) }) do
                 local good, failure = pcall(signer.test_store.open, { path = path, key = disk.key })
@@ -288,6 +308,18 @@ describe("store place", function()
             assert.truthy(disk.read(directory .. "/state.lock"):find("state_path=" .. directory .. "/state\n", 1, true))
         end)
 
+        it("35.1 names that only look like ours stay: no digits behind the prefix", function()
+            local others = { "state.store.tmp-backup/x", "state.mark.tmp-mine", "state.store/tmp-notes" }
+            local store = disk.open(directory)
+            lfs.mkdir(directory .. "/state.store.tmp-backup")
+            for _, name in ipairs(others) do disk.write(directory .. "/" .. name, "x") end
+            disk.write(directory .. "/state.store/tmp-0123456789abcdef", "x")
+            store:close()
+            disk.open(directory):close()
+            for _, name in ipairs(others) do assert.is_true(disk.exists(directory .. "/" .. name), name) end
+            assert.is_false(disk.exists(directory .. "/state.store/tmp-0123456789abcdef"))
+        end)
+
         it("35.1 other names in the directory are ignored", function()
             disk.write(directory .. "/state.store/notes.txt", "x")
             disk.write(directory .. "/state.store/log-1", "x")
@@ -392,6 +424,17 @@ describe("store place", function()
             refused("state_rollback_detected", reset)
             os.rename(directory .. "/log", directory .. "/state.store/" .. disk.log_name(1))
             opens()
+        end)
+
+        it("takes only what it named itself for old copies", function()
+            lfs.mkdir(directory .. "/state.store.corrupt-backup")
+            disk.write(directory .. "/state.mark.corrupt-1-2.old", "x")
+            for _ = 1, 2 do
+                disk.flip(directory .. "/state.store/" .. disk.log_name(1), 4200)
+                disk.open(directory, { reset_corrupt = true, backups = 1 }):close()
+            end
+            assert.is_true(disk.exists(directory .. "/state.store.corrupt-backup"))
+            assert.is_true(disk.exists(directory .. "/state.mark.corrupt-1-2.old"))
         end)
 
         it("keeps as many copies as the limit says", function()

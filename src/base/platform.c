@@ -157,6 +157,11 @@ static int system_mkdir_at(void *context, int directory, const char *name, mode_
     return mkdirat(directory, name, mode);
 }
 
+static int system_fchmod(void *context, int descriptor, mode_t mode) {
+    (void)context;
+    return fchmod(descriptor, mode);
+}
+
 static int system_flock(void *context, int descriptor, int operation) {
     (void)context;
     return flock(descriptor, operation);
@@ -213,6 +218,7 @@ static const struct platform system_platform = {
             .rename_at = system_rename_at,
             .unlink_at = system_unlink_at,
             .mkdir_at = system_mkdir_at,
+            .fchmod = system_fchmod,
             .flock = system_flock,
             .real_path = system_real_path,
             .list = system_list,

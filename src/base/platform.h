@@ -25,6 +25,7 @@ struct file_calls {
     int (*rename_at)(void *context, int from_directory, const char *from, int to_directory, const char *to);
     int (*unlink_at)(void *context, int directory, const char *name, int flags);
     int (*mkdir_at)(void *context, int directory, const char *name, mode_t mode);
+    int (*fchmod)(void *context, int descriptor, mode_t mode);
     int (*flock)(void *context, int descriptor, int operation);
     /* realpath(3) into `out`. */
     int (*real_path)(void *context, const char *path, char *out, size_t size);

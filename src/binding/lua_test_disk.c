@@ -147,16 +147,31 @@ static struct node *node_of(struct disk *disk, int descriptor) {
 
 /* -- file calls ----------------------------------------------------------------------------------------- */
 
+/* What a whole path leads to; with `parent`, only what its last name lies in. */
+static struct node *look(const struct disk *disk, const char *path, bool parent) {
+    struct node *node = disk->root;
+    char name[NAME_BYTES];
+    for (path += strspn(path, "/"); node && *path; path += strspn(path, "/")) {
+        const size_t len = strcspn(path, "/");
+        if (parent && path[len] == '\0') return node;
+        snprintf(name, sizeof name, "%.*s", (int)len, path);
+        struct entry *entry = *find(&node->entries, name);
+        node = entry ? entry->node : NULL;
+        path += len;
+    }
+    return node;
+}
+
 static int disk_open_at(void *context, int directory, const char *name, int flags, mode_t mode) {
     struct disk *disk = context;
     struct node *parent = directory == AT_FDCWD ? disk->root : node_of(disk, directory);
-    struct node *node = strcmp(name, "/") == 0 ? disk->root : NULL;
+    struct node *node = directory == AT_FDCWD ? look(disk, name, false) : NULL;
     int descriptor = FIRST_DESCRIPTOR;
     while (descriptor < DESCRIPTORS && disk->open[descriptor])
         descriptor++;
     if (!parent || descriptor == DESCRIPTORS) return failed(EBADF);
     if (strikes(disk, disk->open_faults)) return failed(EIO);
-    if (!node) {
+    if (!node && directory != AT_FDCWD) {
         struct entry *entry = *find(&parent->entries, name);
         node = entry ? entry->node : NULL;
     }
@@ -301,10 +316,18 @@ static int disk_unlink_at(void *context, int directory, const char *name, int fl
 
 static int disk_mkdir_at(void *context, int directory, const char *name, mode_t mode) {
     struct disk *disk = context;
-    struct node *parent = node_of(disk, directory);
-    if (!parent) return failed(EBADF);
+    struct node *parent = directory == AT_FDCWD ? look(disk, name, true) : node_of(disk, directory);
+    if (directory == AT_FDCWD) name = strrchr(name, '/') + 1;
+    if (!parent) return failed(directory == AT_FDCWD ? ENOENT : EBADF);
     if (*find(&parent->entries, name)) return failed(EEXIST);
     change_names(parent, "", name, new_node(disk, true, S_IFDIR | mode));
+    return 0;
+}
+
+static int disk_fchmod(void *context, int descriptor, mode_t mode) {
+    struct node *node = node_of(context, descriptor);
+    if (!node) return failed(EBADF);
+    node->mode = (node->mode & S_IFMT) | mode;
     return 0;
 }
 
@@ -318,8 +341,8 @@ static int disk_flock(void *context, int descriptor, int operation) {
 }
 
 static int disk_real_path(void *context, const char *path, char *out, size_t size) {
-    (void)context;
     if (strlen(path) >= size) return failed(ENAMETOOLONG);
+    if (!look(context, path, false)) return failed(ENOENT);
     memcpy(out, path, strlen(path) + 1);
     return 0;
 }
@@ -352,6 +375,7 @@ static const struct file_calls calls = {
     .rename_at = disk_rename_at,
     .unlink_at = disk_unlink_at,
     .mkdir_at = disk_mkdir_at,
+    .fchmod = disk_fchmod,
     .flock = disk_flock,
     .real_path = disk_real_path,
     .list = disk_list,

@@ -191,6 +191,9 @@ enum signer_error store_create(struct store *store, void **state, const struct o
     core->place.directory = files->open_at(core->platform->context, core->place.parent, temporary,
                                            O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, 0);
     if (core->place.directory < 0) return io_failed(why, "open", "the store directory");
+    /* A new directory takes the group bit of the one above it. */
+    if (files->fchmod(core->platform->context, core->place.directory, 0700) != 0)
+        return io_failed(why, "fchmod", "the store directory");
     if (files->fstat(core->platform->context, core->place.directory, &status) != 0)
         return io_failed(why, "fstat", "the store directory");
     error = place_check(&status, true, "the store directory", why);

@@ -55,6 +55,7 @@ enum store_kind { KIND_LOG = 1, KIND_SNAPSHOT = 2, KIND_AUDIT = 3 };
 #define LOG_STEP 1048576u
 #define LOG_RESERVE 524288u
 #define LOG_BYTES_MAX (UINT64_C(1) << 30)
+#define LOG_BYTES_READ_MAX (LOG_BYTES_MAX + 2 * LOG_STEP) /* with the carried records of a full log */
 #define ROTATION_BYTES_MIN (UINT64_C(4) << 20)
 
 #define PART_BYTES_MAX 65536u

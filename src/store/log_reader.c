@@ -23,6 +23,7 @@ static enum signer_error read_header(struct log_reader *reader, uint64_t number,
     if (error != SIGNER_OK) return fail(why, error, "header of %s", reader->name);
     if (size < reader->header.size || reader->header.size <= STORE_PAGE)
         return fail(why, ERR_STATE_CORRUPT, "%s is shorter than when it was published", reader->name);
+    if (size > LOG_BYTES_READ_MAX) return fail(why, ERR_STATE_CORRUPT, "%s is longer than a log gets", reader->name);
     error = file_key_derive(&reader->key, core->vault, core->master, page, KIND_LOG);
     if (error != SIGNER_OK) return fail_plain(why, error);
     window_init(&reader->window, core->platform, reader->file, size, reader->name);

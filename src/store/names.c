@@ -37,6 +37,21 @@ static bool parse_name(const char *name, struct numbered_file *out) {
     return false;
 }
 
+/* What follows a prefix in the names that we make: 16 hex digits, or a time and a process id. */
+static bool is_temporary(const char *name, const char *prefix) {
+    return has_prefix(name, prefix) && is_digits(name + strlen(prefix));
+}
+
+static bool is_quarantined(const char *name, const char *prefix) {
+    static const char decimal[] = "0123456789";
+    if (!has_prefix(name, prefix)) return false;
+    const char *at = name + strlen(prefix);
+    const size_t time = strspn(at, decimal);
+    if (time == 0 || at[time] != '-') return false;
+    const size_t process = strspn(at + time + 1, decimal);
+    return process > 0 && at[time + 1 + process] == '\0';
+}
+
 struct listing {
     struct names *names;
     const struct place *place;
@@ -65,7 +80,7 @@ static int read_entry(void *argument, const char *name) {
     bool store_id = strcmp(name, "store-id") == 0;
     bool numbered = parse_name(name, &file);
     if (!store_id && !numbered) {
-        if (!has_prefix(name, "tmp-")) store_report("unknown name in the store directory: %s", name);
+        if (!is_temporary(name, "tmp-")) store_report("unknown name in the store directory: %s", name);
         return 0;
     }
     const struct place *place = listing->place;
@@ -123,13 +138,15 @@ bool names_hold(const struct names *names, enum store_kind kind, uint64_t number
 struct text_list {
     char (*items)[FILE_NAME_BYTES];
     size_t count, capacity;
-    const char *prefixes[2];
+    const char *prefixes[2]; /* the second may be NULL */
+    bool (*is_ours)(const char *name, const char *prefix);
     bool failed;
 };
 
 static int collect_text(void *argument, const char *name) {
     struct text_list *list = argument;
-    if (!has_prefix(name, list->prefixes[0]) && !(list->prefixes[1] && has_prefix(name, list->prefixes[1]))) return 0;
+    if (!list->is_ours(name, list->prefixes[0]) && !(list->prefixes[1] && list->is_ours(name, list->prefixes[1])))
+        return 0;
     if (strlen(name) >= FILE_NAME_BYTES) return 0;
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 8;
@@ -165,7 +182,7 @@ static enum signer_error remove_name(const struct place *place, int directory, c
 
 static enum signer_error remove_all(const struct place *place, int directory, const char *first, const char *second,
                                     struct failure *why) {
-    struct text_list list = {.prefixes = {first, second}};
+    struct text_list list = {.prefixes = {first, second}, .is_ours = is_temporary};
     enum signer_error error = collect(&list, place, directory, why);
     for (size_t i = 0; error == SIGNER_OK && i < list.count; i++)
         error = remove_name(place, directory, list.items[i], why);
@@ -190,7 +207,7 @@ static int newest_first(const void *left, const void *right) {
 static enum signer_error trim_one(const struct place *place, const char *suffix, uint32_t limit, struct failure *why) {
     char prefix[FILE_NAME_BYTES];
     place_sibling(place, suffix, prefix);
-    struct text_list list = {.prefixes = {prefix}};
+    struct text_list list = {.prefixes = {prefix}, .is_ours = is_quarantined};
     enum signer_error error = collect(&list, place, place->parent, why);
     if (error == SIGNER_OK && list.count > 0) qsort(list.items, list.count, sizeof *list.items, newest_first);
     for (size_t i = limit; error == SIGNER_OK && i < list.count; i++)

@@ -13,6 +13,9 @@
 #include "store/opening.h"
 #include "store/snapshot.h"
 
+/* A number that nobody reaches by counting: the ones above are never given. */
+#define NUMBER_MAX (UINT64_MAX >> 1)
+
 static enum signer_error copy_key(struct core *core, const uint8_t key[STORE_KEY_BYTES], struct failure *why) {
     void *memory;
     enum signer_error error = vault_new(core->vault, SECRET_STATE_KEY, STORE_KEY_BYTES, &core->master_handle, &memory);
@@ -191,6 +194,7 @@ static enum signer_error publish(struct opening *opening, uint64_t head, struct 
     struct file_header base = {.kind = KIND_LOG, .parent = head, .base_seq = replay->seq};
     uint64_t highest = names_highest_any(&opening->names);
     if (opening->marked && opening->mark.log_number > highest) highest = opening->mark.log_number;
+    if (highest >= NUMBER_MAX) return fail(why, ERR_STATE_CORRUPT, "no file number is left");
     base.number = highest + 1;
     memcpy(base.base_chain, replay->chain, sizeof base.base_chain);
     enum signer_error error = remove_cut_open(opening, head, why);
@@ -321,6 +325,7 @@ enum signer_error store_open(struct store **out, void **state, const struct stor
     struct store *store = opening.store;
     if (error == SIGNER_OK) error = open_or_create(&opening, state, why);
     if (error == ERR_STATE_CORRUPT && opening.damaged && options->reset_corrupt && !options->anchor.read) {
+        old_file_free(&opening.old);
         error = store_quarantine(store, options->corrupt_backup_limit, why);
         if (error == SIGNER_OK) error = create(&opening, state, why);
     }

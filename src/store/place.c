@@ -28,20 +28,37 @@ void place_shut(const struct place *place, int *descriptor) {
     *descriptor = -1;
 }
 
+/* A new name is lasting once the directory that holds it is synced. `path` leads to the new directory. */
+static enum signer_error sync_above(const struct platform *platform, const char *path, struct failure *why) {
+    char above[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const size_t len = slash && slash != path ? (size_t)(slash - path) : 1;
+    memcpy(above, slash ? path : ".", len);
+    above[len] = '\0';
+    int directory = platform->files.open_at(platform->context, AT_FDCWD, above, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (directory < 0) return io_failed(why, "open", "a directory above the state path");
+    enum signer_error error = SIGNER_OK;
+    if (platform->files.fsync(platform->context, directory) != 0)
+        error = io_failed(why, "fsync", "a directory above the state path");
+    platform->files.close(platform->context, directory);
+    return error;
+}
+
+/* Makes one missing directory, lasting. */
+static enum signer_error make_directory(const struct platform *platform, const char *path, struct failure *why) {
+    if (platform->files.mkdir_at(platform->context, AT_FDCWD, path, 0777) == 0) return sync_above(platform, path, why);
+    return errno == EEXIST ? SIGNER_OK : io_failed(why, "mkdir", "the directory of the state path");
+}
+
 /* Makes every missing directory of an existing-or-not path; the last component included. */
 static enum signer_error make_directories(const struct platform *platform, char *path, struct failure *why) {
     for (char *at = path + 1;; at++) {
         if (*at != '/' && *at != '\0') continue;
         char saved = *at;
         *at = '\0';
-        int result = platform->files.mkdir_at(platform->context, AT_FDCWD, path, 0777);
-        int code = errno;
+        enum signer_error error = make_directory(platform, path, why);
         *at = saved;
-        if (result != 0 && code != EEXIST) {
-            errno = code;
-            return io_failed(why, "mkdir", "the directory of the state path");
-        }
-        if (saved == '\0') return SIGNER_OK;
+        if (error != SIGNER_OK || saved == '\0') return error;
     }
 }
 
