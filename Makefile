@@ -18,7 +18,9 @@ FLAGS_tsan    := -O1 -g -DSIGNER_TEST -fsanitize=thread
 # Asked once, and only when something is compiled: the packages may be missing before `deps` ran.
 PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
 PACKAGE_LIBS   = $(eval PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PACKAGE_LIBS)
-CFLAGS_ALL = $(WARNINGS) $(HARDEN) $(FLAGS_$(VARIANT)) -Isrc -Iinclude -I$(OUT) $(PACKAGE_CFLAGS) $(CFLAGS)
+# `make SIGNER_NO_KERNEL=1`: libsecp256k1 and libsodium alone, without our own code for public points.
+FLAGS_kernel := $(if $(SIGNER_NO_KERNEL),-DSIGNER_NO_KERNEL)
+CFLAGS_ALL = $(WARNINGS) $(HARDEN) $(FLAGS_$(VARIANT)) $(FLAGS_kernel) -Isrc -Iinclude -I$(OUT) $(PACKAGE_CFLAGS) $(CFLAGS)
 LIBS = $(PACKAGE_LIBS) -lpthread -ldl
 LINK_SHARED = -shared -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-Bsymbolic $(filter -fsanitize%,$(FLAGS_$(VARIANT)))
 
@@ -75,6 +77,9 @@ $(OUT)/gen/embedded: FORCE
 
 $(OUT)/gen/bindings.inc: FORCE
 	$(call keep_if_same,$(if $(BINDINGS),$(patsubst src/binding/lua_%.c,'BINDING(%)',$(BINDINGS)),'/* none */'))
+
+# The kernel lives on inlining; the vectorisation of straight code slows its carry chains down.
+$(OUT)/obj/src/curve/kernel_%.o: private CFLAGS_ALL += $(if $(filter release test,$(VARIANT)),-O3 -fno-tree-slp-vectorize)
 
 $(OUT)/obj/%.o: %.c $(OUT)/gen/flags | $(OUT)/gen/bindings.inc
 	@mkdir -p $(@D)

@@ -91,6 +91,18 @@ static inline void field_double(struct field *out, const struct field *a) {
     field_add(out, a, a);
 }
 
+/* An odd value becomes even by adding p, which is odd. */
+static inline void field_halve(struct field *out, const struct field *a) {
+    static const uint64_t modulus[4] = {0 - FIELD_FOLD, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    uint64_t mask = 0 - (a->limb[0] & 1);
+    const uint64_t odd[4] = {modulus[0] & mask, modulus[1] & mask, modulus[2] & mask, modulus[3] & mask};
+    uint64_t carry = field_add_limbs(out, a, odd);
+    out->limb[0] = out->limb[0] >> 1 | out->limb[1] << 63;
+    out->limb[1] = out->limb[1] >> 1 | out->limb[2] << 63;
+    out->limb[2] = out->limb[2] >> 1 | out->limb[3] << 63;
+    out->limb[3] = out->limb[3] >> 1 | carry << 63;
+}
+
 /* Brings the value below p. */
 static inline void field_normalize(struct field *inout) {
     const uint64_t fold[4] = {FIELD_FOLD, 0, 0, 0};

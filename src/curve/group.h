@@ -56,31 +56,25 @@ static inline void jacobian_set_infinity(struct jacobian *out) {
     *out = (struct jacobian){.infinity = true};
 }
 
-/* 2M + 5S; no point of an odd order has y = 0. */
+/* 3M + 4S; no point of an odd order has y = 0. With m = 3/2 X^2, s = Y^2, t = X s: X' = m^2 - 2t,
+ * Y' = m (t - X') - s^2, Z' = Y Z. */
 static inline void jacobian_double(struct jacobian *inout) {
-    struct field a, b, c, d, e, f;
+    struct field m, s, t;
     if (inout->infinity) return;
-    field_sqr(&a, &inout->x);
-    field_sqr(&b, &inout->y);
-    field_sqr(&c, &b);
-    field_add(&d, &inout->x, &b);
-    field_sqr(&d, &d);
-    field_sub(&d, &d, &a);
-    field_sub(&d, &d, &c);
-    field_double(&d, &d);
-    field_double(&e, &a);
-    field_add(&e, &e, &a);
-    field_sqr(&f, &e);
-    field_mul(&inout->z, &inout->y, &inout->z);
-    field_double(&inout->z, &inout->z);
-    field_sub(&inout->x, &f, &d);
-    field_sub(&inout->x, &inout->x, &d);
-    field_sub(&d, &d, &inout->x);
-    field_double(&c, &c);
-    field_double(&c, &c);
-    field_double(&c, &c);
-    field_mul(&inout->y, &e, &d);
-    field_sub(&inout->y, &inout->y, &c);
+    field_mul(&inout->z, &inout->z, &inout->y);
+    field_sqr(&s, &inout->y);
+    field_sqr(&m, &inout->x);
+    field_mul(&t, &inout->x, &s);
+    field_sqr(&s, &s);
+    field_double(&inout->x, &m);
+    field_add(&m, &inout->x, &m);
+    field_halve(&m, &m);
+    field_sqr(&inout->x, &m);
+    field_sub(&inout->x, &inout->x, &t);
+    field_sub(&inout->x, &inout->x, &t);
+    field_sub(&t, &t, &inout->x);
+    field_mul(&m, &m, &t);
+    field_sub(&inout->y, &m, &s);
 }
 
 /* The common end of both additions: u1 = own x and s1 = own y brought to the common denominator,

@@ -1,6 +1,7 @@
 /* Which kernel runs. */
 #include "curve/kernel.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef SIGNER_NO_KERNEL
@@ -23,18 +24,6 @@ static const struct kernel *choose(void) {
 
 static const struct kernel *active;
 
-__attribute__((constructor)) static void choose_at_load(void) {
-    active = choose();
-}
-
-const struct kernel *kernel_active(void) {
-    return active;
-}
-
-const char *kernel_name(void) {
-    return active ? active->name : "library";
-}
-
 #ifdef SIGNER_TEST
 bool kernel_use(const char *name) {
     const struct kernel *best = choose();
@@ -48,4 +37,26 @@ bool kernel_use(const char *name) {
         return false;
     return true;
 }
+
+/* SIGNER_KERNEL names the path of a whole run of the specs. */
+static void choose_by_environment(void) {
+    const char *name = getenv("SIGNER_KERNEL");
+    if (name && !kernel_use(name)) abort();
+}
+#else
+static void choose_by_environment(void) {
+}
 #endif
+
+__attribute__((constructor)) static void choose_at_load(void) {
+    active = choose();
+    choose_by_environment();
+}
+
+const struct kernel *kernel_active(void) {
+    return active;
+}
+
+const char *kernel_name(void) {
+    return active ? active->name : "library";
+}

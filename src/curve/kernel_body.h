@@ -15,12 +15,12 @@ static const struct affine GENERATOR = {
 
 /* -- sums ---------------------------------------------------------------------------------------- */
 
-static bool is_one(const struct scalar *a) {
+static inline bool is_one(const struct scalar *a) {
     return a->limb[0] == 1 && (a->limb[1] | a->limb[2] | a->limb[3]) == 0;
 }
 
 /* Takes one term into the pass; factors 1 and -1 cost no doubling. */
-static bool take_term(struct sum *sum, const struct point_term *term) {
+static inline bool take_term(struct sum *sum, const struct point_term *term) {
     struct affine point = GENERATOR;
     struct scalar minus;
     if (term->point) affine_from_point(&point, term->point);
@@ -36,7 +36,7 @@ static bool take_term(struct sum *sum, const struct point_term *term) {
     return split_digits(sum->terms[sum->count++].halves, term->factor);
 }
 
-static bool sum_terms(struct jacobian *out, const struct point_term *terms, size_t count) {
+static inline bool sum_terms(struct jacobian *out, const struct point_term *terms, size_t count) {
     struct sum sum;
     bool good = true;
     if (!sum_begin(&sum, count)) return false;
@@ -50,12 +50,12 @@ static bool sum_terms(struct jacobian *out, const struct point_term *terms, size
     return good;
 }
 
-static bool kernel_multi_mul(struct point *out, const struct point_term *terms, size_t count) {
+static inline bool kernel_multi_mul(struct point *out, const struct point_term *terms, size_t count) {
     struct jacobian total;
     return sum_terms(&total, terms, count) && point_from_jacobian(out, &total);
 }
 
-static bool kernel_is_identity(bool *out, const struct point_term *terms, size_t count) {
+static inline bool kernel_is_identity(bool *out, const struct point_term *terms, size_t count) {
     struct jacobian total;
     if (!sum_terms(&total, terms, count)) return false;
     *out = total.infinity;
@@ -65,7 +65,7 @@ static bool kernel_is_identity(bool *out, const struct point_term *terms, size_t
 /* -- decoding ------------------------------------------------------------------------------------ */
 
 /* x^3 + 7 of a compressed point; false: the first byte or x is none. */
-static bool curve_right_side(struct field *x, struct field *out, const uint8_t in[POINT_BYTES]) {
+static inline bool curve_right_side(struct field *x, struct field *out, const uint8_t in[POINT_BYTES]) {
     static const struct field seven = {{7, 0, 0, 0}};
     struct field canonical;
     if (in[0] != 2 && in[0] != 3) return false;
@@ -80,7 +80,7 @@ static bool curve_right_side(struct field *x, struct field *out, const uint8_t i
 }
 
 /* The library looks again whether the point is on the curve. */
-static bool finish_decoding(struct point *out, const struct field *x, const struct field *root, bool odd) {
+static inline bool finish_decoding(struct point *out, const struct field *x, const struct field *root, bool odd) {
     struct affine affine = {.x = *x, .y = *root};
     field_normalize(&affine.y);
     if ((affine.y.limb[0] & 1) != odd) affine_negate(&affine);
@@ -88,7 +88,7 @@ static bool finish_decoding(struct point *out, const struct field *x, const stru
 }
 
 /* Two at a time, so that their chains of squarings run side by side. */
-static size_t kernel_decode(struct point *out, const uint8_t *const *in, size_t count) {
+static inline size_t kernel_decode(struct point *out, const uint8_t *const *in, size_t count) {
     for (size_t i = 0; i < count; i += POWER_LANES) {
         size_t last = i + 1 < count ? i + 1 : i;
         struct power_lanes x, y;

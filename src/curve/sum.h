@@ -13,6 +13,7 @@
 #define TABLE_ENTRIES 8       /* P, 3P, … 15P */
 #define SUM_TERMS_MAX 128     /* of one pass: bounds the memory */
 #define SUM_FEW 5             /* up to here one chain of doublings takes all */
+#define CACHE_LINE 64         /* bytes; points and slopes are as long */
 #define TABLES_BY_BATCH_MIN 8 /* terms; below, tables are made by Jacobian additions */
 
 struct sum_term {
@@ -39,10 +40,12 @@ static inline bool sum_begin(struct sum *sum, size_t terms) {
     size_t room = (terms < SUM_TERMS_MAX ? terms : SUM_TERMS_MAX) + 1;
     size_t cells = room * (2 * DIGITS_MAX + 1), pairs = cells / 2 + 1;
     *sum = (struct sum){.total = {.infinity = true}};
-    uint8_t *at = signer_malloc(room * (sizeof *sum->tables + sizeof *sum->singles + sizeof *sum->terms) +
-                                cells * sizeof *sum->cells + pairs * (sizeof *sum->additions + sizeof *sum->slopes));
+    uint8_t *at =
+        signer_malloc(room * (sizeof *sum->tables + sizeof *sum->singles + sizeof *sum->terms) +
+                      cells * sizeof *sum->cells + pairs * (sizeof *sum->additions + sizeof *sum->slopes) + CACHE_LINE);
     if (!at) return false;
     sum->block = at;
+    at += CACHE_LINE - (uintptr_t)at % CACHE_LINE;
     sum->tables = (struct affine(*)[2][TABLE_ENTRIES])(void *)at;
     sum->cells = (struct affine *)(void *)(sum->tables + room);
     sum->singles = sum->cells + cells;

@@ -1,0 +1,169 @@
+/* Every input on small groups: subgroups of prime order of y^2 = x^3 + b over the same field, for which the
+ * same code holds, the endomorphism included. */
+#include "kernel_test.h"
+
+#define ORDER_MAX 199
+
+struct small_group {
+    uint64_t order;
+    struct affine points[ORDER_MAX]; /* i times the generator; 0 is the identity */
+    uint64_t lambda;                 /* what the endomorphism multiplies by */
+};
+
+static const struct affine GENERATOR_13 = {
+    {{0x823ca3622cd8c7d9u, 0x88fe5c8fddce6ca1u, 0x60bf61c1d169663cu, 0xe3c9b3d1054f4b95u}},
+    {{0x166d3b19ba84b045u, 0xdf182aa915b8aa6au, 0x3a701cc3ee3e443fu, 0x942536cba3e49492u}},
+};
+static const struct affine GENERATOR_199 = {
+    {{0x7e56cf98276cf1dbu, 0xa9c9a00912902a75u, 0xbd42f6213b02f869u, 0x85abd135cfc62e64u}},
+    {{0xfbe37d4af2f1e4d1u, 0x41b037136019c20du, 0xac338168c1182cd8u, 0x937e0dad9df64bedu}},
+};
+
+static bool same(const struct affine *a, const struct affine *b) {
+    if (affine_is_infinity(a) || affine_is_infinity(b)) return affine_is_infinity(a) && affine_is_infinity(b);
+    return field_equal(&a->x, &b->x) && field_equal(&a->y, &b->y);
+}
+
+static void expect(const struct small_group *group, uint64_t log, const struct jacobian *got, const char *what) {
+    struct affine affine;
+    struct field scratch;
+    jacobian_normalize(&affine, got, 1, &scratch);
+    must(same(&affine, &group->points[log % group->order]), what);
+}
+
+static void make_group(struct small_group *group, uint64_t order, const struct affine *generator) {
+    struct jacobian sum = {.infinity = true};
+    struct field scratch;
+    struct affine image = *generator;
+    group->order = order;
+    for (uint64_t i = 0; i < order; i++) {
+        jacobian_normalize(&group->points[i], &sum, 1, &scratch);
+        must(i == 0 || !affine_is_infinity(&group->points[i]), "the order of a small group");
+        jacobian_add_affine(&sum, generator);
+    }
+    must(sum.infinity, "the order of a small group");
+    field_mul(&image.x, &image.x, &BETA);
+    for (group->lambda = 0; !same(&image, &group->points[group->lambda]); group->lambda++)
+        must(group->lambda + 1 < order, "the endomorphism of a small group");
+}
+
+/* The same point with denominator `z`. */
+static void with_denominator(struct jacobian *out, const struct affine *in, uint64_t z) {
+    struct field denominator = {{z, 0, 0, 0}}, square;
+    *out = (struct jacobian){.infinity = affine_is_infinity(in)};
+    if (out->infinity) return;
+    field_sqr(&square, &denominator);
+    field_mul(&out->x, &in->x, &square);
+    field_mul(&square, &square, &denominator);
+    field_mul(&out->y, &in->y, &square);
+    out->z = denominator;
+}
+
+static void add_every_pair(const struct small_group *group) {
+    static struct affine sums[ORDER_MAX];
+    static struct addition additions[ORDER_MAX];
+    static struct slope slopes[ORDER_MAX];
+    for (uint64_t a = 0; a < group->order; a++) {
+        struct jacobian twice;
+        with_denominator(&twice, &group->points[a], a + 2);
+        jacobian_double(&twice);
+        expect(group, 2 * a, &twice, "small group: doubling");
+        for (uint64_t b = 0; b < group->order; b++) {
+            struct jacobian sum, mixed, other;
+            with_denominator(&sum, &group->points[a], a + 2);
+            with_denominator(&other, &group->points[b], b + 3);
+            mixed = sum;
+            jacobian_add(&sum, &other);
+            expect(group, a + b, &sum, "small group: addition");
+            jacobian_add_affine(&mixed, &group->points[b]);
+            expect(group, a + b, &mixed, "small group: mixed addition");
+            additions[b] = (struct addition){&sums[b], &group->points[a], &group->points[b]};
+        }
+        batch_add(additions, group->order, slopes);
+        for (uint64_t b = 0; b < group->order; b++)
+            must(same(&sums[b], &group->points[(a + b) % group->order]), "small group: addition in a batch");
+    }
+}
+
+/* Lists of every length up to 40 of one point, and of a point and its opposite by turns. */
+static void sum_lists(const struct small_group *group) {
+    static struct affine cells[2][40];
+    static struct addition additions[64];
+    static struct slope slopes[64];
+    for (size_t length = 0; length <= 40; length++) {
+        for (uint64_t a = 0; a < group->order; a++) {
+            struct list lists[2] = {{cells[0], length}, {cells[1], length}};
+            for (size_t i = 0; i < length; i++) {
+                cells[0][i] = group->points[a];
+                cells[1][i] = group->points[i % 2 ? (group->order - a) % group->order : a];
+            }
+            batch_sum_lists(lists, 2, additions, slopes);
+            if (length == 0) continue;
+            must(same(&cells[0][0], &group->points[a * length % group->order]), "small group: a list of equals");
+            must(same(&cells[1][0], &group->points[length % 2 ? a : 0]), "small group: a list of opposites");
+        }
+    }
+}
+
+static void add_term(struct sum *sum, const struct affine *point, uint64_t low, uint64_t high) {
+    struct scalar value;
+    sum->terms[sum->count].point = *point;
+    scalar_set_u64(&value, low);
+    must(write_digits(&sum->terms[sum->count].halves[0], &value), "digits");
+    scalar_set_u64(&value, high);
+    must(write_digits(&sum->terms[sum->count].halves[1], &value), "digits");
+    sum->count++;
+}
+
+/* `copies` equal terms, so that both ways of summing are taken, and a single point beside them. */
+static void sum_every_term(const struct small_group *group, uint64_t factors, size_t copies) {
+    for (uint64_t a = 0; a < group->order; a++) {
+        for (uint64_t low = 0; low < factors; low++) {
+            for (uint64_t high = 0; high < factors; high++) {
+                struct sum sum;
+                must(sum_begin(&sum, copies + 1), "memory");
+                for (size_t i = 0; i < copies; i++)
+                    add_term(&sum, &group->points[a], low, high);
+                sum.singles[sum.single_count++] = group->points[low % group->order];
+                sum_pass(&sum);
+                expect(group, copies * a * (low + group->lambda * high) + low, &sum.total, "small group: a sum");
+                sum_end(&sum);
+            }
+        }
+    }
+}
+
+/* Every polynomial with three coefficients at 0, 1, 2, … */
+static void evaluate_every_polynomial(const struct small_group *group, uint32_t from) {
+    uint64_t order = group->order;
+    for (uint64_t code = 0; code < order * order * order; code++) {
+        uint64_t logs[3] = {code % order, code / order % order, code / order / order};
+        struct affine coefficients[3], values[20];
+        uint32_t at[20];
+        for (int k = 0; k < 3; k++)
+            coefficients[k] = group->points[logs[k]];
+        for (uint32_t i = 0; i < 20; i++)
+            at[i] = from + i;
+        must(evaluate_affine(values, coefficients, 3, at, 20), "memory");
+        for (uint32_t i = 0; i < 20; i++) {
+            uint64_t x = at[i] % order, value = logs[0] + x * (logs[1] + x * logs[2]);
+            must(same(&values[i], &group->points[value % order]), "small group: a polynomial");
+        }
+    }
+}
+
+void test_small_groups(void) {
+    static struct small_group group;
+    make_group(&group, 13, &GENERATOR_13);
+    add_every_pair(&group);
+    sum_lists(&group);
+    sum_every_term(&group, 13, 1);
+    sum_every_term(&group, 13, 2);
+    sum_every_term(&group, 13, 9);
+    evaluate_every_polynomial(&group, 0);
+    evaluate_every_polynomial(&group, 100);
+    make_group(&group, 199, &GENERATOR_199);
+    add_every_pair(&group);
+    sum_lists(&group);
+    sum_every_term(&group, 3, 7);
+}

@@ -1,0 +1,42 @@
+--- The ways of working on public points: the long multiplications, portable C, and the library alone. All
+--- give the same answers; a C program compares the kernel with the library on many inputs.
+local signer = require("tbtc_signer")
+
+local OUT = "build/kernel/"
+local COMPILE = "mkdir -p " .. OUT .. " && env -u LD_PRELOAD cc -std=c11 -O2 -D_GNU_SOURCE -Isrc %s spec/curve/*.c "
+    .. "src/base/bytes.c src/base/error.c src/base/fault.c src/curve/*.c "
+    .. "$(pkg-config --cflags --libs libsecp256k1 libsodium) -lpthread -o " .. OUT .. "%s"
+
+--- @return boolean success, string output
+local function run(command)
+    local pipe = assert(io.popen(command .. " 2>&1; echo status $?"))
+    local text = pipe:read("a")
+    pipe:close()
+    return text:match("status (%d+)%s*$") == "0", text
+end
+
+local function compare(name, flags)
+    local built, messages = run(COMPILE:format(flags, name))
+    assert.is_true(built, messages)
+    local ok, text = run("env -u LD_PRELOAD " .. OUT .. name)
+    assert.is_true(ok, text)
+    assert.matches("^agrees", text)
+end
+
+describe("the kernel", function()
+    it("agrees with the library over 10^6 group operations and 10^5 sums, portable", function() compare("portable", "") end)
+
+    local long = signer.test_kernel.use("assembly") and it or pending
+    long("agrees with the library over as many, with long multiplications", function()
+        compare("assembly", "-DSIGNER_FIELD_ADX")
+    end)
+end)
+
+describe("the specs of points and of FROST", function()
+    for _, path in ipairs { "portable", "library" } do
+        it("hold on the path '" .. path .. "'", function()
+            local ok, text = run(("SIGNER_KERNEL=%s busted --lua=/usr/bin/lua5.4 spec/frost spec/curve/point_spec.lua"):format(path))
+            assert.is_true(ok, text)
+        end)
+    end
+end)
