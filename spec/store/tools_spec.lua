@@ -276,6 +276,45 @@ describe("store tools", function()
         disk.remove(other)
     end)
 
+    it("D-086 sets aside format damage only, never in production, never by a tool", function()
+        local key = "printf " .. ("5a"):rep(32)
+        local function try(variables, act)
+            local all = { STATE_CORRUPTION_POLICY = "quarantine_and_reset" }
+            for name, value in pairs(variables or {}) do all[name] = value end
+            local engine = engine_here(all)
+            local reason
+            if act then
+                local good, why = pcall(act, engine.raw)
+                reason = not good and why.reason_code
+            else -- any call that needs the state
+                local _, problem = engine:call("retire_distributed_dkg_key_packages", { key_group = registry.GROUP_A })
+                reason = problem and problem.reason_code
+            end
+            engine:abandon()
+            return reason or nil
+        end
+        make(folder)
+        local log = folder .. "/state.store/" .. disk.log_name(4)
+        local function kept() return disk.exists(folder .. "/state.store") and disk.exists(log) end
+
+        assert.equal("state_key_mismatch", try({ STATE_ENCRYPTION_KEY_HEX = NEW_KEY }))
+        assert.equal("state_key_unavailable", try({ STATE_ENCRYPTION_KEY_HEX = false }))
+        faults.arm("read", "error", 3, true)
+        assert.equal("state_io", try())
+        faults.clear()
+        disk.shell("chmod 640 '%s'", log)
+        assert.equal("state_path_unsafe", try())
+        disk.shell("chmod 600 '%s'", log)
+        disk.flip(log, 4200)
+        assert.equal("state_corrupt", try(nil, tools.compact))
+        assert.equal("state_corrupt", try({ PROFILE = "production", STATE_KEY_PROVIDER = "command", STATE_KEY_COMMAND = key,
+            ENFORCE_PROVENANCE_GATE = "false" }, tools.compact))
+        assert.is_true(kept())
+        assert.is_nil(try())
+        assert.is_false(kept())
+        assert.truthy(disk.shell("ls -d '%s'/state.store.corrupt-* >/dev/null", folder))
+    end)
+
     describe("damage", function()
         local before, files
 
