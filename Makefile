@@ -39,7 +39,7 @@ BUILD_WITH = +@$(MAKE) $(if $(V),,-s) --no-print-directory $(if $(filter -j% --j
 SAY = $(if $(V),,@echo "  $(1) $@";)
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash workload bench install clean part part-module lint-tree FORCE
+.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash workload bench install clean lint-tree FORCE
 
 all: deps-quiet ## build the library, the Lua module and the command (the default)
 	$(BUILD_WITH) $(BUILD)/libfrost_tbtc.so $(BUILD)/tbtc_signer.so $(BUILD)/tbtc-signer
@@ -99,16 +99,6 @@ $(OUT)/libfrost_tbtc.so: $(OBJECTS) $(ENTRY:%.c=$(OUT)/obj/%.o) $(OUT)/obj/gen/l
 
 $(OUT)/tbtc_signer.so: $(OBJECTS) $(OUT)/obj/src/abi/module.o $(OUT)/obj/gen/lua_sources.o $(OUT)/gen/objects src/abi/module.map
 	$(call SAY,link)$(CC) $(LINK_SHARED) -Wl,--version-script=src/abi/module.map $(filter %.o,$^) $(LIBS) -o $@.new && mv $@.new $@
-
-# A module of a few folders only, to try one part alone:
-#   make part DIRS="base curve frost" MODULES="frost"   ->  build/part/tbtc_signer.so
-part:
-	$(BUILD_WITH) VARIANT=test OUT=$(BUILD)/part BINDINGS="$(MODULES:%=src/binding/lua_%.c)" \
-	    PARTS="$(wildcard $(DIRS:%=src/%/*.c)) src/binding/binding.c $(MODULES:%=src/binding/lua_%.c)" part-module
-
-part-module: $(OBJECTS) $(OUT)/gen/objects
-	@printf '#include "binding/binding.h"\nint luaopen_tbtc_signer(lua_State *L);\n__attribute__((visibility("default"))) int luaopen_tbtc_signer(lua_State *L) { lua_newtable(L); binding_open_all(L); return 1; }\n' > $(OUT)/gen/module.c
-	$(call SAY,link)$(CC) $(CFLAGS_ALL) -shared -Wl,-z,nodelete $(OUT)/gen/module.c $(OBJECTS) $(LIBS) -o $(OUT)/tbtc_signer.so
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 

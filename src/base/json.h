@@ -13,8 +13,6 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-#define JSON_MEMBERS_MAX 256
-
 enum json_kind {
     JSON_INVALID, /* see `error` of the reader; every later call answers the same */
     JSON_END,     /* one whole value was read and only white space followed */

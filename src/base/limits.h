@@ -8,8 +8,6 @@
 #define PARTICIPANTS_MAX 256u     /* entries of every participant or share list */
 #define KEY_GROUP_TEXT_BYTES 66u  /* lower-case hex of a compressed point */
 #define ATTEMPT_ID_TEXT_BYTES 64u /* lower-case hex of 32 bytes */
-#define MESSAGE_BYTES_MAX 2048u   /* message_hex: 4096 characters */
-#define PACKAGE_BYTES_MAX 32768u  /* *_package_hex: 65536 characters */
 #define REGISTRY_ENTRIES_MAX 128u /* per replay registry and session */
 #define TRANSITION_RECORDS_MAX 256u
 #define TOMBSTONES_MAX 1048576u
@@ -17,5 +15,6 @@
 #define TX_INPUTS_MAX 65536u
 #define MAX_MONEY_SATS 2100000000000000ull
 #define JSON_DEPTH_MAX 128u
+#define JSON_MEMBERS_MAX 256 /* of one object */
 
 #endif

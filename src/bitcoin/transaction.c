@@ -19,27 +19,6 @@ void txid_reverse(uint8_t out[TXID_BYTES], const uint8_t in[TXID_BYTES]) {
         out[i] = copy[TXID_BYTES - 1 - i];
 }
 
-/* Adds `value`; false above the supply. */
-static bool add_sats(uint64_t *sum, uint64_t value) {
-    if (value > MAX_MONEY_SATS || *sum > MAX_MONEY_SATS - value) return false;
-    *sum += value;
-    return true;
-}
-
-bool tx_input_sum(uint64_t *out, const struct transaction *tx) {
-    *out = 0;
-    for (size_t i = 0; i < tx->input_count; i++)
-        if (!add_sats(out, tx->inputs[i].value_sats)) return false;
-    return true;
-}
-
-bool tx_output_sum(uint64_t *out, const struct transaction *tx) {
-    *out = 0;
-    for (size_t i = 0; i < tx->output_count; i++)
-        if (!add_sats(out, tx->outputs[i].value_sats)) return false;
-    return true;
-}
-
 static void write_compact_size(struct buffer *out, size_t value) {
     if (value < 0xfd) {
         buffer_u8(out, (uint8_t)value);

@@ -43,9 +43,6 @@ struct transaction {
 
 /* Between the displayed and the internal order of a txid; both may be the same array. */
 void txid_reverse(uint8_t out[TXID_BYTES], const uint8_t in[TXID_BYTES]);
-/* False: the sum is above MAX_MONEY_SATS (or 2^64). */
-bool tx_input_sum(uint64_t *out, const struct transaction *tx);
-bool tx_output_sum(uint64_t *out, const struct transaction *tx);
 
 /* Without witness (pol 6.4). ERR_OUT_OF_MEMORY. */
 enum signer_error tx_serialize(struct buffer *out, const struct transaction *tx);

@@ -30,7 +30,6 @@ struct dkg_round2_entry {
  * On failure nothing is left to free. */
 enum signer_error dkg_round1_package_decode(struct dkg_round1_package *out, const uint8_t *in, size_t len);
 enum signer_error dkg_round1_package_encode(struct buffer *out, const struct dkg_round1_package *in);
-enum signer_error dkg_round1_package_copy(struct dkg_round1_package *out, const struct dkg_round1_package *in);
 void dkg_round1_package_free(struct dkg_round1_package *inout);
 enum signer_error dkg_round2_share_decode(struct scalar *out, const uint8_t *in, size_t len);
 enum signer_error dkg_round2_share_encode(struct buffer *out, const struct scalar *in);

@@ -58,14 +58,6 @@ enum signer_error dkg_round1_package_encode(struct buffer *out, const struct dkg
     return frost_write_end(&writer);
 }
 
-enum signer_error dkg_round1_package_copy(struct dkg_round1_package *out, const struct dkg_round1_package *in) {
-    enum signer_error error = new_commitments(out, in->count);
-    if (error != SIGNER_OK) return error;
-    memcpy(out->commitments, in->commitments, in->count * sizeof *in->commitments);
-    memcpy(out->proof, in->proof, sizeof out->proof);
-    return SIGNER_OK;
-}
-
 void dkg_round1_package_free(struct dkg_round1_package *inout) {
     free(inout->commitments);
     memset(inout, 0, sizeof *inout);

@@ -127,11 +127,6 @@ enum signer_error frost_signing_package_make(struct frost_signing_package *out,
     return error;
 }
 
-enum signer_error frost_signing_package_copy(struct frost_signing_package *out,
-                                             const struct frost_signing_package *in) {
-    return frost_signing_package_make(out, in->entries, in->count, in->message, in->message_len);
-}
-
 void frost_signing_package_free(struct frost_signing_package *inout) {
     free(inout->entries);
     free(inout->message);

@@ -1,5 +1,5 @@
 /* A body on its way into the state: checked op by op on copies, then applied as a whole or dropped.
- * One code for the live call (registry/change.h) and for the replay (registry/sink.c). */
+ * One code for the live call (registry/change.h) and for the replay (registry/snapshot.c). */
 #ifndef SIGNER_REGISTRY_DRAFT_H
 #define SIGNER_REGISTRY_DRAFT_H
 

@@ -348,8 +348,6 @@ void field_value_show(struct session *session, enum session_field field) {
         break;
     case FIELD_PUBLIC_PACKAGE:
         session->public_package = value->public_package;
-        session->public_package_bytes =
-            value->raw ? (struct bytes){value->raw + 4, value->raw_len - 4} : (struct bytes){0};
         break;
     case FIELD_DKG_RESULT:
         session->dkg = value->dkg;

@@ -56,13 +56,10 @@ struct state {
 
 struct session *session_new(const void *id, size_t len);
 void session_free(struct session *session);
-/* Drops fields, sets and lists. */
-void session_clear(struct session *session);
 /* A second owner of everything that the session holds; indexes and memory-only members are its own. */
 struct session *session_copy(const struct session *session);
 /* Gives the content of `from` to `to`, which loses its own. */
 void session_move_content(struct session *to, struct session *from);
-bool session_holds_nothing(const struct session *session, uint32_t allowed_fields);
 /* SESSION_DELETE allows it, tombstone aside. */
 bool session_may_be_deleted(const struct session *session);
 

@@ -88,7 +88,8 @@ struct session *session_new(const void *id, size_t len) {
     return session;
 }
 
-void session_clear(struct session *session) {
+/* Drops fields, sets and lists. */
+static void session_clear(struct session *session) {
     for (int field = 1; field < FIELD_COUNT; field++) {
         field_value_release(session->values[field]);
         session->values[field] = NULL;
@@ -169,7 +170,7 @@ bool session_needs_tombstone(const struct session *session) {
            holds_entries(session, SET_CONSUMED_MARKERS, SET_AUTHORIZED_MARKERS);
 }
 
-bool session_holds_nothing(const struct session *session, uint32_t allowed_fields) {
+static bool session_holds_nothing(const struct session *session, uint32_t allowed_fields) {
     return (session->present & ~allowed_fields) == 0 && !holds_entries(session, 1, SET_COUNT - 1) &&
            !holds_lists(session);
 }

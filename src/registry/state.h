@@ -135,7 +135,6 @@ struct session {
     const struct seat_key *seats; /* ascending by member */
     size_t seat_count;
     struct frost_public_package public_package;
-    struct bytes public_package_bytes; /* as stored */
     struct dkg_result dkg;
     uint8_t dkg_origin; /* DKG_ORIGIN_*, 0 without field 22 */
     const char *build_tx_fingerprint;

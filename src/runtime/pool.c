@@ -142,7 +142,7 @@ void pool_give(struct runtime *runtime, struct lua_slot *slot) {
     if (!keep) slot_free(slot);
 }
 
-void pool_close(struct runtime *runtime) {
+static void pool_close(struct runtime *runtime) {
     while (runtime->idle) {
         struct lua_slot *slot = runtime->idle;
         runtime->idle = slot->next;

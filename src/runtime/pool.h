@@ -44,6 +44,5 @@ struct runtime {
 /* NULL: out of memory, or a fault while the state was opened. */
 struct lua_slot *pool_take(struct runtime *runtime);
 void pool_give(struct runtime *runtime, struct lua_slot *slot);
-void pool_close(struct runtime *runtime);
 
 #endif

@@ -11,6 +11,13 @@
 
 typedef unsigned __int128 wide;
 
+struct bucket {
+    bool used; /* false: the first take fills it */
+    uint64_t refilled_s;
+    uint64_t limit; /* tokens a minute */
+    uint64_t units; /* saturated */
+};
+
 struct wallet_bucket {
     char key_group[KEY_GROUP_TEXT_BYTES + 1];
     struct bucket bucket;
@@ -37,7 +44,9 @@ static uint64_t saturate(wide units) {
     return units > UINT64_MAX ? UINT64_MAX : (uint64_t)units;
 }
 
-bool bucket_take(struct bucket *bucket, uint64_t limit, uint64_t now_s) {
+/* One token of a bucket of `limit` tokens a minute; false when there is none. The refill time moves
+ * on a refusal too (RL-1). */
+static bool bucket_take(struct bucket *bucket, uint64_t limit, uint64_t now_s) {
     uint64_t full = saturate((wide)limit * UNITS_PER_TOKEN);
     if (!bucket->used) {
         *bucket = (struct bucket){.used = true, .refilled_s = now_s, .limit = limit, .units = full};
@@ -58,7 +67,7 @@ bool bucket_take(struct bucket *bucket, uint64_t limit, uint64_t now_s) {
     return true;
 }
 
-void bucket_give_back(struct bucket *bucket) {
+static void bucket_give_back(struct bucket *bucket) {
     uint64_t full = saturate((wide)bucket->limit * UNITS_PER_TOKEN);
     wide units = (wide)bucket->units + UNITS_PER_TOKEN;
     bucket->units = units > full ? full : (uint64_t)units;

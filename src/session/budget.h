@@ -14,19 +14,6 @@ struct call;
 enum signer_error budgets_create(struct budgets **out);
 void budgets_destroy(struct budgets *budgets); /* NULL is fine */
 
-/* 1 token = 1 000 000 units. */
-struct bucket {
-    bool used; /* false: the first take fills it */
-    uint64_t refilled_s;
-    uint64_t limit;
-    uint64_t units; /* saturated */
-};
-
-/* One token of a bucket of `limit` tokens a minute; false when there is none. The refill time moves
- * on a refusal too (RL-1). */
-bool bucket_take(struct bucket *bucket, uint64_t limit, uint64_t now_s);
-void bucket_give_back(struct bucket *bucket);
-
 /* One token for a first transaction build. ERR_RATE_LIMIT, ERR_CLOCK. */
 enum signer_error budget_take_build(struct call *call, uint64_t limit, struct failure *why);
 void budget_give_back_build(struct call *call);

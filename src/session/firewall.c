@@ -52,7 +52,7 @@ enum signer_error firewall_load(struct settings *settings, struct firewall *out,
     return error;
 }
 
-bool firewall_hour_allowed(uint8_t start, uint8_t end, uint8_t hour) {
+static bool firewall_hour_allowed(uint8_t start, uint8_t end, uint8_t hour) {
     if (start < end) return hour >= start && hour < end;
     return hour >= start || hour < end;
 }

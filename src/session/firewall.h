@@ -24,7 +24,6 @@ enum signer_error firewall_load(struct settings *settings, struct firewall *out,
  * witness. */
 enum signer_error firewall_check(const struct firewall *firewall, const struct transaction *tx, size_t serialized_len,
                                  const struct call *call, struct failure *why);
-bool firewall_hour_allowed(uint8_t start, uint8_t end, uint8_t hour);
 /* Counts and logs a refusal of this family (FW-5, BIND-4); other errors pass untouched. */
 enum signer_error firewall_rejected(struct call *call, const char *session_id, size_t len, enum signer_error error);
 void firewall_allowed(const char *session_id, size_t len);

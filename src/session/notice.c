@@ -42,7 +42,8 @@ void notice(const char *format, ...) {
     write_line(line, start + (size_t)more, sizeof line);
 }
 
-void notice_clean(char *out, size_t room, const char *text, size_t len) {
+/* Sanitises as 12.1 says into `out` (ends with 0, cut at `room`). */
+static void notice_clean(char *out, size_t room, const char *text, size_t len) {
     size_t used = 0;
     for (size_t i = 0; i < len && used + 1 < room; i++) {
         unsigned char c = (unsigned char)text[i];

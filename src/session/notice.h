@@ -23,7 +23,5 @@ void notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * not an ASCII letter, digit or one of - _ . : / becomes one `_` a character (12.1). */
 void notice_policy(const char *stage, const char *session_id, size_t session_id_len, const char *decision,
                    const char *reason_code);
-/* Sanitises in that way into `out` (ends with 0, cut at `room`). */
-void notice_clean(char *out, size_t room, const char *text, size_t len);
 
 #endif

@@ -19,7 +19,7 @@
 enum store_mutant store_mutant;
 #endif
 
-uint64_t commit_next_offset(const struct store *store) {
+static uint64_t commit_next_offset(const struct store *store) {
     uint64_t next = align_up(store->head.end, FRAME_ALIGN);
     return store->sync_begun && !store_is_mutant(MUTANT_SEEN_PAGE) ? align_up(next, STORE_PAGE) : next;
 }
@@ -307,7 +307,8 @@ enum signer_error commit_renew(struct store *store, enum open_reason reason, str
     return error;
 }
 
-enum signer_error commit_extend(struct store *store, enum record_class class, size_t len, struct failure *why) {
+/* Writes more zeros behind the head. */
+static enum signer_error commit_extend(struct store *store, enum record_class class, size_t len, struct failure *why) {
     const struct platform *platform = store->core.platform;
     const int file = store->head.file;
     const uint64_t from = store->head.size;

@@ -97,9 +97,6 @@ void store_set_rotation(struct store *store);
 void commit_sync(struct store *store);
 /* Publishes the next log, carrying what is not durable. The caller saw DUTY_NONE. */
 enum signer_error commit_renew(struct store *store, enum open_reason reason, struct failure *why);
-/* Writes more zeros behind the head. */
-enum signer_error commit_extend(struct store *store, enum record_class class, size_t len, struct failure *why);
-uint64_t commit_next_offset(const struct store *store);
 
 /* Without the mutex: rotates if a PURGE waits, builds the snapshot of the newest log, deletes. Failures
  * are reported, never fatal. */
