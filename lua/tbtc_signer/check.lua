@@ -1,5 +1,6 @@
 --- Forms of request members, checked where the order of an endpoint has them. Each function returns
 -- the canonical value or raises VALIDATION.
+local bytes = require("signer.bytes")
 local errors = require("tbtc_signer.errors")
 local frost = require("signer.frost")
 local interactive = require("signer.interactive")
@@ -8,12 +9,6 @@ local check = {}
 
 local function trimmed(text)
     return text:match("^%s*(.-)%s*$")
-end
-
---- @return string|nil  the bytes of an even number of hex digits of either case
-local function bytes_of(hex)
-    if #hex % 2 ~= 0 or hex:find("%X") then return nil end
-    return (hex:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
 end
 
 --- @param text string  1..128 bytes, no control, space, `=`, `"`, `\` (abi 3.0)
@@ -51,9 +46,9 @@ end
 -- @param name string  of the member
 -- @return string  at least one byte
 function check.bytes(value, name)
-    local bytes = check.decoded(value, name .. ": ")
-    if #bytes == 0 then errors.raise("VALIDATION", "%s must not be empty", name) end
-    return bytes
+    local decoded = check.decoded(value, name .. ": ")
+    if #decoded == 0 then errors.raise("VALIDATION", "%s must not be empty", name) end
+    return decoded
 end
 
 --- A Taproot root: blanks around it are dropped, an empty text is not an absent one.
@@ -62,9 +57,9 @@ end
 function check.root(text)
     if text == nil then return nil end
     local hex = trimmed(text):lower()
-    local bytes = #hex == 64 and bytes_of(hex)
-    if not bytes then errors.raise("VALIDATION", "taproot_merkle_root_hex must be 32 bytes of hex") end
-    return bytes, hex
+    local root = #hex == 64 and bytes.unhex(hex)
+    if not root then errors.raise("VALIDATION", "taproot_merkle_root_hex must be 32 bytes of hex") end
+    return root, hex
 end
 
 --- A FROST identifier text: 64 hex characters of a nonzero scalar, in quotes or not (abi 3.0).
@@ -72,15 +67,15 @@ end
 function check.identifier(text)
     local hex = trimmed(text)
     hex = hex:match('^"(.*)"$') or hex
-    local bytes = #hex == 64 and bytes_of(hex)
-    if not bytes then errors.raise("VALIDATION", "a FROST identifier must be 64 hex characters in quotes") end
-    return frost.identifier(bytes)
+    local scalar = #hex == 64 and bytes.unhex(hex)
+    if not scalar then errors.raise("VALIDATION", "a FROST identifier must be 64 hex characters in quotes") end
+    return frost.identifier(scalar)
 end
 
 --- @param identifier string  32 bytes
 -- @return string  as it travels: hex in quotes
 function check.identifier_text(identifier)
-    return '"' .. identifier:gsub(".", function(byte) return string.format("%02x", byte:byte()) end) .. '"'
+    return '"' .. bytes.hex(identifier) .. '"'
 end
 
 --- @param name string  of the member
