@@ -1,4 +1,4 @@
-/* Typed error objects in Lua, and the list of modules. */
+/* What all bindings share: typed error objects, kinds of userdata, the list of modules. */
 #include "binding/binding.h"
 
 #include <stdarg.h>
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define ERROR_METATABLE "signer.error"
+#define BUFFER_METATABLE "signer.buffer"
 
 static int error_tostring(lua_State *L) {
     lua_getfield(L, 1, "code");
@@ -33,11 +34,7 @@ static void push_error(lua_State *L, enum signer_error error, const char *detail
     lua_setfield(L, -2, "recovery_class");
     lua_pushstring(L, detail && *detail ? detail : info->text);
     lua_setfield(L, -2, "detail");
-    if (luaL_newmetatable(L, ERROR_METATABLE)) {
-        lua_pushcfunction(L, error_tostring);
-        lua_setfield(L, -2, "__tostring");
-    }
-    lua_setmetatable(L, -2);
+    luaL_setmetatable(L, ERROR_METATABLE);
 }
 
 int binding_raise(lua_State *L, const struct failure *why) {
@@ -77,7 +74,46 @@ bool binding_failure(lua_State *L, int index, struct failure *out) {
     return error != SIGNER_OK;
 }
 
+/* -- userdata ----------------------------------------------------------------------------------- */
+
+void binding_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods) {
+    luaL_newmetatable(L, name);
+    if (metamethods) luaL_setfuncs(L, metamethods, 0);
+    if (methods) {
+        lua_newtable(L);
+        luaL_setfuncs(L, methods, 0);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+}
+
+static int buffer_gc(lua_State *L) {
+    buffer_free(luaL_checkudata(L, 1, BUFFER_METATABLE));
+    return 0;
+}
+
+struct buffer *binding_new_buffer(lua_State *L) {
+    struct buffer *buffer = lua_newuserdatauv(L, sizeof *buffer, 0);
+    buffer_init(buffer);
+    luaL_setmetatable(L, BUFFER_METATABLE);
+    return buffer;
+}
+
+int binding_push_buffer(lua_State *L, struct buffer *buffer, enum signer_error error, const struct failure *why) {
+    if (error == SIGNER_OK) error = buffer_status(buffer);
+    if (error == SIGNER_OK) lua_pushlstring(L, (const char *)buffer->data, buffer->len);
+    buffer_free(buffer);
+    binding_check(L, error, why);
+    return 1;
+}
+
 void binding_open_all(lua_State *L) {
+    static const luaL_Reg error_metamethods[] = {{"__tostring", error_tostring}, {NULL, NULL}};
+    static const luaL_Reg buffer_metamethods[] = {{"__gc", buffer_gc}, {NULL, NULL}};
+    binding_class(L, ERROR_METATABLE, error_metamethods, NULL);
+    binding_class(L, BUFFER_METATABLE, buffer_metamethods, NULL);
 #define BINDING(module)                                                                                                \
     luaL_requiref(L, "signer." #module, luaopen_binding_##module, 0);                                                  \
     lua_setfield(L, -2, #module);

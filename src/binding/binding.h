@@ -37,6 +37,16 @@ struct secret_handle *binding_check_secret(lua_State *L, int index);
  * is closed. */
 struct engine *binding_check_engine(lua_State *L, int index);
 
+/* The metatable `name` of a kind of userdata: `metamethods` in it, `methods` behind __index (either may be
+ * NULL); scripts cannot get at it. To be made when the module is opened. */
+void binding_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);
+/* Pushes a userdata with an empty buffer, which the collector wipes and frees: for bytes that must not be
+ * lost when Lua raises. */
+struct buffer *binding_new_buffer(lua_State *L);
+/* Pushes the bytes of such a buffer as a string and empties it; raises on `error` (with `why` where it is
+ * not NULL) and on a buffer that failed. Returns 1. */
+int binding_push_buffer(lua_State *L, struct buffer *buffer, enum signer_error error, const struct failure *why);
+
 /* Each module: pushes its table. Listed in bindings.inc, made by the Makefile from the file names. */
 #define BINDING(module) int luaopen_binding_##module(lua_State *L);
 #include "gen/bindings.inc"

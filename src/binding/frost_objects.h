@@ -8,15 +8,11 @@
 #include "frost/signing.h"
 
 /* Each push leaves an empty object on the stack; the caller decodes or assembles into it. */
-struct frost_signing_package *binding_push_signing_package(lua_State *L);
 struct frost_public_package *binding_push_public_package(lua_State *L);
-struct frost_commitments *binding_push_commitments(lua_State *L);
 struct dkg_round1_package *binding_push_round1_package(lua_State *L);
 /* Each check raises when the value at `index` is something else. */
 struct frost_signing_package *binding_check_signing_package(lua_State *L, int index);
 struct frost_public_package *binding_check_public_package(lua_State *L, int index);
-struct frost_commitments *binding_check_commitments(lua_State *L, int index);
-struct dkg_round1_package *binding_check_round1_package(lua_State *L, int index);
 
 /* A string of exactly `len` bytes, else an argument error. */
 const uint8_t *binding_check_raw(lua_State *L, int index, size_t len);
@@ -28,8 +24,6 @@ void binding_check_root(lua_State *L, int index, struct frost_root *out);
 void binding_check_point(lua_State *L, int index, struct point *out);
 void binding_push_point(lua_State *L, const struct point *point);
 void binding_push_identifier(lua_State *L, const struct frost_identifier *identifier);
-/* Pushes the buffer's bytes as a string and frees it; raises on `error`. */
-int binding_push_buffer(lua_State *L, struct buffer *buffer, enum signer_error error);
 /* Reads the list at `index` of tables {identifier, package}: memory belongs to a userdata that is left
  * on the stack; the packages stay owned by their objects. */
 struct dkg_round1_entry *binding_check_round1_map(lua_State *L, int index, size_t *count);

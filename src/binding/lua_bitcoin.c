@@ -314,11 +314,8 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_binding_bitcoin(lua_State *L) {
-    if (luaL_newmetatable(L, HOLDER_METATABLE)) {
-        lua_pushcfunction(L, holder_collect);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_pop(L, 1);
+    static const luaL_Reg metamethods[] = {{"__gc", holder_collect}, {NULL, NULL}};
+    binding_class(L, HOLDER_METATABLE, metamethods, NULL);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -98,15 +98,10 @@ static int policy_input(lua_State *L) {
     const struct build_plan *object = luaL_checkudata(L, 1, PLAN_METATABLE);
     size_t len;
     const char *session_id = luaL_checklstring(L, 2, &len);
-    struct buffer json;
     if (object->refusal.error) return 0;
-    buffer_init(&json);
-    build_policy_input(&json, session_id, len, object);
-    enum signer_error error = buffer_status(&json);
-    if (!error) lua_pushlstring(L, (const char *)json.data, json.len);
-    buffer_free(&json);
-    binding_check(L, error, NULL);
-    return 1;
+    struct buffer *json = binding_new_buffer(L);
+    build_policy_input(json, session_id, len, object);
+    return binding_push_buffer(L, json, SIGNER_OK, NULL);
 }
 
 static void push_result(lua_State *L, const struct build_result *result) {
@@ -139,14 +134,11 @@ static int commit(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {{"input_cap", input_cap}, {"plan", plan}, {"commit", commit}, {NULL, NULL}};
-static const luaL_Reg methods[] = {{"__gc", plan_gc}, {"policy_input", policy_input}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {{"__gc", plan_gc}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"policy_input", policy_input}, {NULL, NULL}};
 
 int luaopen_binding_build_tx(lua_State *L) {
-    luaL_newmetatable(L, PLAN_METATABLE);
-    luaL_setfuncs(L, methods, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    binding_class(L, PLAN_METATABLE, metamethods, methods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -71,40 +71,23 @@ static int call_object_count(lua_State *L) {
     return 0;
 }
 
-/* call:holds_engine() -> boolean */
-static int call_object_holds_engine(lua_State *L) {
-    lua_pushboolean(L, binding_check_call(L, 1)->locked);
-    return 1;
-}
-
 static const luaL_Reg methods[] = {
     {"enter", call_object_enter},
     {"leave", call_object_leave},
     {"never_waits", call_object_never_waits},
     {"memory_only", call_object_memory_only},
     {"count", call_object_count},
-    {"holds_engine", call_object_holds_engine},
     {NULL, NULL},
 };
-
-static void push_metatable(lua_State *L) {
-    if (!luaL_newmetatable(L, CALL_METATABLE)) return;
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pushboolean(L, false);
-    lua_setfield(L, -2, "__metatable");
-}
 
 void binding_push_call(lua_State *L, struct call *call) {
     struct call **slot = lua_newuserdatauv(L, sizeof *slot, 0);
     *slot = call;
-    push_metatable(L);
-    lua_setmetatable(L, -2);
+    luaL_setmetatable(L, CALL_METATABLE);
 }
 
 int luaopen_binding_call(lua_State *L) {
-    push_metatable(L);
-    lua_pop(L, 1);
+    binding_class(L, CALL_METATABLE, NULL, methods);
     lua_newtable(L);
     return 1;
 }

@@ -14,7 +14,7 @@ struct dkg_round1_package *binding_push_round1_package(lua_State *L) {
     return package;
 }
 
-struct dkg_round1_package *binding_check_round1_package(lua_State *L, int index) {
+static struct dkg_round1_package *check_round1_package(lua_State *L, int index) {
     return luaL_checkudata(L, index, ROUND1_PACKAGE);
 }
 
@@ -27,14 +27,14 @@ struct dkg_round1_entry *binding_check_round1_map(lua_State *L, int index, size_
         lua_geti(L, -1, 1);
         binding_check_identifier(L, -1, &entries[i].sender);
         lua_geti(L, -2, 2);
-        entries[i].package = *binding_check_round1_package(L, -1);
+        entries[i].package = *check_round1_package(L, -1);
         lua_pop(L, 3);
     }
     return entries;
 }
 
 static int round1_package_gc(lua_State *L) {
-    dkg_round1_package_free(binding_check_round1_package(L, 1));
+    dkg_round1_package_free(check_round1_package(L, 1));
     return 0;
 }
 
@@ -52,14 +52,13 @@ static int round1_package_decode(lua_State *L) {
 }
 
 static int round1_package_encode(lua_State *L) {
-    struct buffer buffer;
-    buffer_init(&buffer);
-    enum signer_error error = dkg_round1_package_encode(&buffer, binding_check_round1_package(L, 1));
-    return binding_push_buffer(L, &buffer, error);
+    struct buffer *buffer = binding_new_buffer(L);
+    enum signer_error error = dkg_round1_package_encode(buffer, check_round1_package(L, 1));
+    return binding_push_buffer(L, buffer, error, NULL);
 }
 
 static int round1_package_commitments(lua_State *L) {
-    const struct dkg_round1_package *package = binding_check_round1_package(L, 1);
+    const struct dkg_round1_package *package = check_round1_package(L, 1);
     lua_createtable(L, (int)package->count, 0);
     for (size_t k = 0; k < package->count; k++) {
         binding_push_point(L, &package->commitments[k]);
@@ -69,7 +68,7 @@ static int round1_package_commitments(lua_State *L) {
 }
 
 static int round1_package_proof(lua_State *L) {
-    const struct dkg_round1_package *package = binding_check_round1_package(L, 1);
+    const struct dkg_round1_package *package = check_round1_package(L, 1);
     lua_pushlstring(L, (const char *)package->proof, sizeof package->proof);
     return 1;
 }
@@ -91,7 +90,6 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg round1_package_methods[] = {
-    {"__gc", round1_package_gc},
     {"encode", round1_package_encode},
     {"commitments", round1_package_commitments},
     {"proof", round1_package_proof},
@@ -99,11 +97,8 @@ static const luaL_Reg round1_package_methods[] = {
 };
 
 int luaopen_binding_dkg(lua_State *L) {
-    luaL_newmetatable(L, ROUND1_PACKAGE);
-    luaL_setfuncs(L, round1_package_methods, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    static const luaL_Reg metamethods[] = {{"__gc", round1_package_gc}, {NULL, NULL}};
+    binding_class(L, ROUND1_PACKAGE, metamethods, round1_package_methods);
     binding_register_decoder(L, "round1_package", decode_round1_package);
     luaL_newlib(L, functions);
     return 1;

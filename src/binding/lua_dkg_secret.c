@@ -48,7 +48,6 @@ static int answer_failure(lua_State *L, enum signer_error error, const struct fa
 static int part1(lua_State *L) {
     struct failure why = {0};
     struct frost_identifier own;
-    struct buffer encoded;
     vault_handle secret = 0;
     struct call *call = binding_check_call(L, 1);
     binding_check_identifier(L, 2, &own);
@@ -56,10 +55,10 @@ static int part1(lua_State *L) {
     struct dkg_round1_package *package = binding_push_round1_package(L);
     enum signer_error error = dkg_step1(call, &own, max_signers, min_signers, package, &secret, &why);
     if (error) return answer_failure(L, error, &why, NULL);
+    struct buffer *encoded = binding_new_buffer(L);
     binding_push_secret(L, call->engine, secret);
-    buffer_init(&encoded);
-    error = dkg_round1_package_encode(&encoded, package);
-    return 1 + binding_push_buffer(L, &encoded, error);
+    error = dkg_round1_package_encode(encoded, package);
+    return 1 + binding_push_buffer(L, encoded, error, NULL);
 }
 
 static int part2(lua_State *L) {

@@ -55,13 +55,6 @@ void binding_push_identifier(lua_State *L, const struct frost_identifier *identi
     lua_pushlstring(L, (const char *)identifier->bytes, sizeof identifier->bytes);
 }
 
-int binding_push_buffer(lua_State *L, struct buffer *buffer, enum signer_error error) {
-    if (error == SIGNER_OK) lua_pushlstring(L, (const char *)buffer->data, buffer->len);
-    buffer_free(buffer);
-    binding_check(L, error, NULL);
-    return 1;
-}
-
 static void *push_object(lua_State *L, size_t len, const char *kind) {
     void *object = lua_newuserdatauv(L, len, 0);
     memset(object, 0, len);
@@ -69,7 +62,7 @@ static void *push_object(lua_State *L, size_t len, const char *kind) {
     return object;
 }
 
-struct frost_signing_package *binding_push_signing_package(lua_State *L) {
+static struct frost_signing_package *push_signing_package(lua_State *L) {
     return push_object(L, sizeof(struct frost_signing_package), SIGNING_PACKAGE);
 }
 
@@ -77,7 +70,7 @@ struct frost_public_package *binding_push_public_package(lua_State *L) {
     return push_object(L, sizeof(struct frost_public_package), PUBLIC_PACKAGE);
 }
 
-struct frost_commitments *binding_push_commitments(lua_State *L) {
+static struct frost_commitments *push_commitments(lua_State *L) {
     return push_object(L, sizeof(struct frost_commitments), COMMITMENTS);
 }
 
@@ -89,7 +82,7 @@ struct frost_public_package *binding_check_public_package(lua_State *L, int inde
     return luaL_checkudata(L, index, PUBLIC_PACKAGE);
 }
 
-struct frost_commitments *binding_check_commitments(lua_State *L, int index) {
+static struct frost_commitments *check_commitments(lua_State *L, int index) {
     return luaL_checkudata(L, index, COMMITMENTS);
 }
 
@@ -123,7 +116,7 @@ static int decode_argument(lua_State *L, binding_decoder decoder) {
 }
 
 static enum signer_error decode_commitments(lua_State *L, const uint8_t *data, size_t len) {
-    enum signer_error error = frost_commitments_decode(binding_push_commitments(L), data, len);
+    enum signer_error error = frost_commitments_decode(push_commitments(L), data, len);
     if (error != SIGNER_OK) lua_pop(L, 1);
     return error;
 }
@@ -133,7 +126,7 @@ static int commitments_decode(lua_State *L) {
 }
 
 static int commitments_bytes(lua_State *L) {
-    const struct frost_commitments *commitments = binding_check_commitments(L, 1);
+    const struct frost_commitments *commitments = check_commitments(L, 1);
     lua_pushlstring(L, (const char *)commitments->encoded, sizeof commitments->encoded);
     return 1;
 }
@@ -146,7 +139,7 @@ static int signing_package_gc(lua_State *L) {
 }
 
 static enum signer_error decode_signing_package(lua_State *L, const uint8_t *data, size_t len) {
-    enum signer_error error = frost_signing_package_decode(binding_push_signing_package(L), data, len);
+    enum signer_error error = frost_signing_package_decode(push_signing_package(L), data, len);
     if (error != SIGNER_OK) lua_pop(L, 1);
     return error;
 }
@@ -167,19 +160,18 @@ static int signing_package_make(lua_State *L) {
         lua_geti(L, -1, 1);
         binding_check_identifier(L, -1, &entries[i].identifier);
         lua_geti(L, -2, 2);
-        entries[i].commitments = *binding_check_commitments(L, -1);
+        entries[i].commitments = *check_commitments(L, -1);
         lua_pop(L, 3);
     }
-    struct frost_signing_package *out = binding_push_signing_package(L);
+    struct frost_signing_package *out = push_signing_package(L);
     binding_check(L, frost_signing_package_make(out, entries, count, (const uint8_t *)message, message_len), NULL);
     return 1;
 }
 
 static int signing_package_encode(lua_State *L) {
-    struct buffer buffer;
-    buffer_init(&buffer);
-    enum signer_error error = frost_signing_package_encode(&buffer, binding_check_signing_package(L, 1));
-    return binding_push_buffer(L, &buffer, error);
+    struct buffer *buffer = binding_new_buffer(L);
+    enum signer_error error = frost_signing_package_encode(buffer, binding_check_signing_package(L, 1));
+    return binding_push_buffer(L, buffer, error, NULL);
 }
 
 static int signing_package_message(lua_State *L) {
@@ -256,10 +248,9 @@ static int public_package_make(lua_State *L) {
 }
 
 static int public_package_encode(lua_State *L) {
-    struct buffer buffer;
-    buffer_init(&buffer);
-    enum signer_error error = frost_public_package_encode(&buffer, binding_check_public_package(L, 1));
-    return binding_push_buffer(L, &buffer, error);
+    struct buffer *buffer = binding_new_buffer(L);
+    enum signer_error error = frost_public_package_encode(buffer, binding_check_public_package(L, 1));
+    return binding_push_buffer(L, buffer, error, NULL);
 }
 
 static int public_package_key(lua_State *L) {
@@ -446,7 +437,6 @@ static const luaL_Reg functions[] = {
 static const luaL_Reg commitments_methods[] = {{"bytes", commitments_bytes}, {NULL, NULL}};
 
 static const luaL_Reg signing_package_methods[] = {
-    {"__gc", signing_package_gc},
     {"encode", signing_package_encode},
     {"message", signing_package_message},
     {"identifiers", signing_package_identifiers},
@@ -455,7 +445,6 @@ static const luaL_Reg signing_package_methods[] = {
 };
 
 static const luaL_Reg public_package_methods[] = {
-    {"__gc", public_package_gc},
     {"encode", public_package_encode},
     {"key", public_package_key},
     {"min_signers", public_package_min_signers},
@@ -466,18 +455,12 @@ static const luaL_Reg public_package_methods[] = {
     {NULL, NULL},
 };
 
-static void make_kind(lua_State *L, const char *kind, const luaL_Reg *methods) {
-    luaL_newmetatable(L, kind);
-    luaL_setfuncs(L, methods, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
-}
-
 int luaopen_binding_frost(lua_State *L) {
-    make_kind(L, COMMITMENTS, commitments_methods);
-    make_kind(L, SIGNING_PACKAGE, signing_package_methods);
-    make_kind(L, PUBLIC_PACKAGE, public_package_methods);
+    static const luaL_Reg signing_package_metamethods[] = {{"__gc", signing_package_gc}, {NULL, NULL}};
+    static const luaL_Reg public_package_metamethods[] = {{"__gc", public_package_gc}, {NULL, NULL}};
+    binding_class(L, COMMITMENTS, NULL, commitments_methods);
+    binding_class(L, SIGNING_PACKAGE, signing_package_metamethods, signing_package_methods);
+    binding_class(L, PUBLIC_PACKAGE, public_package_metamethods, public_package_methods);
     binding_register_decoder(L, "commitments", decode_commitments);
     binding_register_decoder(L, "signing_package", decode_signing_package);
     binding_register_decoder(L, "public_package", decode_public_package);

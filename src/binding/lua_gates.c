@@ -112,20 +112,16 @@ static int read_policy(lua_State *L) {
     enum policy_hook hook = check_hook(L, 2);
     struct settings *settings = binding_check_settings(L, lua_isnoneornil(L, 3) ? 1 : 3);
     struct failure why = {0};
-    struct buffer source;
+    struct buffer *source = binding_new_buffer(L);
     bool embedded;
-    buffer_init(&source);
-    enum signer_error error = policy_read(call, settings, hook, &source, &embedded, &why);
+    enum signer_error error = policy_read(call, settings, hook, source, &embedded, &why);
     if (error) {
-        buffer_free(&source);
         lua_pushnil(L);
         lua_pushstring(L, why.detail[0] ? why.detail : error_info(error)->text);
         return 2;
     }
     if (embedded) return 0;
-    lua_pushlstring(L, (const char *)source.data, source.len);
-    buffer_free(&source);
-    return 1;
+    return binding_push_buffer(L, source, SIGNER_OK, NULL);
 }
 
 static int publish_policy(lua_State *L) {
@@ -134,30 +130,21 @@ static int publish_policy(lua_State *L) {
     return 0;
 }
 
-static int push_json(lua_State *L, struct buffer *json, enum signer_error error, const struct failure *why) {
-    bool some = !error && json->len > 0;
-    if (some) lua_pushlstring(L, (const char *)json->data, json->len);
-    buffer_free(json);
-    binding_check(L, error, why);
-    return some;
-}
-
 static int sign_input(lua_State *L) {
     struct call *call = binding_check_call(L, 1);
     size_t len;
     const char *session_id = luaL_checklstring(L, 2, &len);
     struct failure why = {0};
-    struct buffer json;
-    buffer_init(&json);
-    enum signer_error error = policy_sign_input(call, session_id, len, &json, &why);
-    return push_json(L, &json, error, &why);
+    struct buffer *json = binding_new_buffer(L);
+    enum signer_error error = policy_sign_input(call, session_id, len, json, &why);
+    if (!error && json->len == 0) return 0;
+    return binding_push_buffer(L, json, error, &why);
 }
 
 static int quarantine_input(lua_State *L) {
-    struct buffer json;
-    buffer_init(&json);
-    policy_input_quarantine(&json, (uint16_t)luaL_checkinteger(L, 1));
-    return push_json(L, &json, buffer_status(&json), NULL);
+    struct buffer *json = binding_new_buffer(L);
+    policy_input_quarantine(json, (uint16_t)luaL_checkinteger(L, 1));
+    return binding_push_buffer(L, json, SIGNER_OK, NULL);
 }
 
 static void copy_text_field(lua_State *L, int index, const char *name, char *out, size_t room) {

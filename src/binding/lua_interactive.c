@@ -7,8 +7,7 @@
  *   interactive.aggregate{…}  -> object; interactive.aggregation.<step>
  *   interactive.verify_keys(call, session_id) -> public package or nil
  *   interactive.verify_share(package, keys, member, share or nil, root or nil) -> verdict
- *   interactive.abort(call, session_id, attempt_id or nil) -> whether anything was live
- *   interactive.wipe_wallet(call, key_group) -> number of entries */
+ *   interactive.abort(call, session_id, attempt_id or nil) -> whether anything was live */
 #include <string.h>
 
 #include "binding/call_object.h"
@@ -539,14 +538,6 @@ static int abort_session(lua_State *L) {
     return 1;
 }
 
-static int wipe_wallet(lua_State *L) {
-    size_t len;
-    struct call *call = check_locked(L);
-    const char *key_group = luaL_checklstring(L, 2, &len);
-    lua_pushinteger(L, (lua_Integer)interactive_wipe_wallet(call, key_group, len));
-    return 1;
-}
-
 static const luaL_Reg functions[] = {
     {"session_id_is_valid", is_session_id},
     {"attempt_id", read_attempt_id},
@@ -556,18 +547,8 @@ static const luaL_Reg functions[] = {
     {"verify_keys", verify_keys},
     {"verify_share", verify},
     {"abort", abort_session},
-    {"wipe_wallet", wipe_wallet},
     {NULL, NULL},
 };
-
-static void register_object(lua_State *L, const char *name, lua_CFunction gc) {
-    luaL_newmetatable(L, name);
-    lua_pushcfunction(L, gc);
-    lua_setfield(L, -2, "__gc");
-    lua_pushboolean(L, false);
-    lua_setfield(L, -2, "__metatable");
-    lua_pop(L, 1);
-}
 
 static void add_steps(lua_State *L, const char *name, const luaL_Reg *steps) {
     lua_newtable(L);
@@ -576,9 +557,12 @@ static void add_steps(lua_State *L, const char *name, const luaL_Reg *steps) {
 }
 
 int luaopen_binding_interactive(lua_State *L) {
-    register_object(L, OPEN_OBJECT, open_gc);
-    register_object(L, SEAT_OBJECT, seat_gc);
-    register_object(L, AGGREGATE_OBJECT, aggregate_gc);
+    static const luaL_Reg open_metamethods[] = {{"__gc", open_gc}, {NULL, NULL}};
+    static const luaL_Reg seat_metamethods[] = {{"__gc", seat_gc}, {NULL, NULL}};
+    static const luaL_Reg aggregate_metamethods[] = {{"__gc", aggregate_gc}, {NULL, NULL}};
+    binding_class(L, OPEN_OBJECT, open_metamethods, NULL);
+    binding_class(L, SEAT_OBJECT, seat_metamethods, NULL);
+    binding_class(L, AGGREGATE_OBJECT, aggregate_metamethods, NULL);
     luaL_newlib(L, functions);
     add_steps(L, "opening", open_steps);
     add_steps(L, "round1", round1_steps);

@@ -94,17 +94,10 @@ static int keys_seal(lua_State *L) {
     check_public_key(L, 3, recipient);
     struct bytes context = check_view(L, 4);
     if (secret->vault != object->vault) binding_raise_error(L, ERR_VALIDATION, "the secret is of another engine");
-    struct buffer sealed;
     struct failure why = {0};
-    buffer_init(&sealed);
-    enum signer_error error = sealed_box_seal(&sealed, &object->keys, secret->handle, recipient, context, &why);
-    if (error) {
-        buffer_free(&sealed);
-        binding_raise(L, &why);
-    }
-    lua_pushlstring(L, (const char *)sealed.data, sealed.len);
-    buffer_free(&sealed);
-    return 1;
+    struct buffer *sealed = binding_new_buffer(L);
+    enum signer_error error = sealed_box_seal(sealed, &object->keys, secret->handle, recipient, context, &why);
+    return binding_push_buffer(L, sealed, error, &why);
 }
 
 static int keys_open_sealed(lua_State *L) {
@@ -133,15 +126,6 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg metamethods[] = {
     {"__gc", keys_close}, {"__close", keys_close}, {"__tostring", keys_tostring}, {NULL, NULL}};
 
-static void push_metatable(lua_State *L) {
-    if (!luaL_newmetatable(L, METATABLE)) return;
-    luaL_setfuncs(L, metamethods, 0);
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-}
-
 typedef enum signer_error (*keys_source)(struct node_keys *, struct vault *, const struct platform *, const char *,
                                          struct failure *);
 
@@ -151,8 +135,7 @@ static int push_keys(lua_State *L, keys_source source) {
     struct failure why = {0};
     struct lua_node_keys *object = lua_newuserdatauv(L, sizeof *object, 1);
     *object = (struct lua_node_keys){0};
-    push_metatable(L);
-    lua_setmetatable(L, -2);
+    luaL_setmetatable(L, METATABLE);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
     binding_check(L, source(&object->keys, engine->vault, engine->platform, path, &why), &why);
@@ -182,6 +165,7 @@ static int lua_verify(lua_State *L) {
 static const luaL_Reg functions[] = {{"create", lua_create}, {"open", lua_open}, {"verify", lua_verify}, {NULL, NULL}};
 
 int luaopen_binding_node_keys(lua_State *L) {
+    binding_class(L, METATABLE, metamethods, methods);
     luaL_newlib(L, functions);
     return 1;
 }

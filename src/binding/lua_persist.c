@@ -97,15 +97,10 @@ static int plan(lua_State *L) {
 
 static int admission_input(lua_State *L) {
     struct admission_facts facts;
-    struct buffer json;
+    struct buffer *json = binding_new_buffer(L);
     persist_facts(&facts, luaL_checkudata(L, 1, PLAN_METATABLE));
-    buffer_init(&json);
-    policy_input_admission(&json, &facts);
-    enum signer_error error = buffer_status(&json);
-    if (!error) lua_pushlstring(L, (const char *)json.data, json.len);
-    buffer_free(&json);
-    binding_check(L, error, NULL);
-    return 1;
+    policy_input_admission(json, &facts);
+    return binding_push_buffer(L, json, SIGNER_OK, NULL);
 }
 
 static int members(lua_State *L) {
@@ -160,15 +155,11 @@ static int retire(lua_State *L) {
 
 static const luaL_Reg functions[] = {
     {"plan", plan}, {"commit", commit}, {"key_group_is_valid", is_valid}, {"retire", retire}, {NULL, NULL}};
-static const luaL_Reg methods[] = {
-    {"__gc", plan_gc}, {"admission_input", admission_input}, {"members", members}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {{"__gc", plan_gc}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"admission_input", admission_input}, {"members", members}, {NULL, NULL}};
 
 int luaopen_binding_persist(lua_State *L) {
-    luaL_newmetatable(L, PLAN_METATABLE);
-    luaL_setfuncs(L, methods, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    binding_class(L, PLAN_METATABLE, metamethods, methods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -38,20 +38,10 @@ static const luaL_Reg methods[] = {{"close", secret_close}, {"is_open", secret_i
 static const luaL_Reg metamethods[] = {
     {"__gc", secret_close}, {"__close", secret_close}, {"__tostring", secret_tostring}, {NULL, NULL}};
 
-static void push_metatable(lua_State *L) {
-    if (!luaL_newmetatable(L, METATABLE)) return;
-    luaL_setfuncs(L, metamethods, 0);
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-}
-
 void binding_push_secret(lua_State *L, struct engine *engine, vault_handle handle) {
     struct secret_handle *secret = lua_newuserdatauv(L, sizeof *secret, 0);
     *secret = (struct secret_handle){0};
-    push_metatable(L);
-    lua_setmetatable(L, -2);
+    luaL_setmetatable(L, METATABLE);
     vault_retain(engine->vault);
     *secret = (struct secret_handle){engine, engine->vault, handle};
 }
@@ -75,6 +65,7 @@ struct engine *binding_check_engine(lua_State *L, int index) {
 }
 
 int luaopen_binding_secret(lua_State *L) {
+    binding_class(L, METATABLE, metamethods, methods);
     lua_newtable(L);
     return 1;
 }

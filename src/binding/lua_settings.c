@@ -51,13 +51,7 @@ static int settings_gc(lua_State *L) {
 static struct settings_object *push_object(lua_State *L) {
     struct settings_object *object = lua_newuserdatauv(L, sizeof *object, 0);
     memset(object, 0, sizeof *object);
-    if (luaL_newmetatable(L, SETTINGS_METATABLE)) {
-        lua_pushcfunction(L, settings_gc);
-        lua_setfield(L, -2, "__gc");
-        lua_pushboolean(L, 0);
-        lua_setfield(L, -2, "__metatable");
-    }
-    lua_setmetatable(L, -2);
+    luaL_setmetatable(L, SETTINGS_METATABLE);
     return object;
 }
 
@@ -373,6 +367,8 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_binding_settings(lua_State *L) {
+    static const luaL_Reg metamethods[] = {{"__gc", settings_gc}, {NULL, NULL}};
+    binding_class(L, SETTINGS_METATABLE, metamethods, NULL);
     luaL_newlib(L, functions);
     return 1;
 }

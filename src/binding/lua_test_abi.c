@@ -2,7 +2,6 @@
  * its symbols are called with given bytes, lengths and null pointers.
  *
  *   library = test_abi.open(path)
- *   library:has(name) -> boolean
  *   status, text = library:call(name [, body])      frees the reply; no body: a call without request
  *   status, text = library:call_raw(name, pointer, length)
  *       pointer: a string, nil for the null pointer, or an integer used as the address (never to be read)
@@ -110,11 +109,6 @@ static int library_free_address(lua_State *L) {
     return 0;
 }
 
-static int library_has(lua_State *L) {
-    lua_pushboolean(L, dlsym(library_of(L), luaL_checkstring(L, 2)) != NULL);
-    return 1;
-}
-
 static int kept_text(lua_State *L) {
     const struct kept *kept = luaL_checkudata(L, 1, BUFFER);
     lua_pushlstring(L, (const char *)kept->ptr, kept->len);
@@ -134,24 +128,15 @@ static int open_library(lua_State *L) {
     return 1;
 }
 
-static void new_class(lua_State *L, const char *name, const luaL_Reg *methods) {
-    luaL_newmetatable(L, name);
-    lua_newtable(L);
-    luaL_setfuncs(L, methods, 0);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
-}
-
 int luaopen_binding_test_abi(lua_State *L) {
     static const luaL_Reg library_methods[] = {
         {"call", library_call}, {"call_raw", library_call_raw},         {"keep", library_keep},
-        {"free", library_free}, {"free_address", library_free_address}, {"has", library_has},
-        {NULL, NULL},
+        {"free", library_free}, {"free_address", library_free_address}, {NULL, NULL},
     };
     static const luaL_Reg buffer_methods[] = {{"text", kept_text}, {"status", kept_status}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"open", open_library}, {NULL, NULL}};
-    new_class(L, LIBRARY, library_methods);
-    new_class(L, BUFFER, buffer_methods);
+    binding_class(L, LIBRARY, NULL, library_methods);
+    binding_class(L, BUFFER, NULL, buffer_methods);
     luaL_newlib(L, functions);
     return 1;
 }

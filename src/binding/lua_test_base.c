@@ -23,20 +23,6 @@
 /* Of the sanitizer's runtime; absent in other builds. */
 __attribute__((weak)) int __lsan_do_recoverable_leak_check(void);
 
-#define HOLDER_METATABLE "signer.test_base.buffer"
-
-static int holder_collect(lua_State *L) {
-    buffer_free(luaL_checkudata(L, 1, HOLDER_METATABLE));
-    return 0;
-}
-
-static struct buffer *new_buffer(lua_State *L) {
-    struct buffer *buffer = lua_newuserdatauv(L, sizeof *buffer, 0);
-    buffer_init(buffer);
-    luaL_setmetatable(L, HOLDER_METATABLE);
-    return buffer;
-}
-
 static int lua_hex_encode(lua_State *L) {
     size_t len;
     const char *bytes = luaL_checklstring(L, 1, &len);
@@ -107,7 +93,7 @@ static void write_string(struct buffer *out, enum field field, const char *data,
 }
 
 static int lua_write(lua_State *L) {
-    struct buffer *out = new_buffer(L);
+    struct buffer *out = binding_new_buffer(L);
     for (lua_Integer i = 1; lua_rawgeti(L, 1, i) == LUA_TTABLE; i++) {
         lua_rawgeti(L, -1, 1);
         lua_rawgeti(L, -2, 2);
@@ -182,7 +168,7 @@ static int lua_read(lua_State *L) {
 }
 
 static int lua_reserve(lua_State *L) {
-    struct buffer *buffer = new_buffer(L);
+    struct buffer *buffer = binding_new_buffer(L);
     buffer_zeros(buffer, (size_t)luaL_checkinteger(L, 1));
     enum signer_error error = buffer_reserve(buffer, (size_t)luaL_checkinteger(L, 2));
     lua_pushstring(L, error_info(error)->name);
@@ -194,7 +180,7 @@ static int lua_reserve(lua_State *L) {
 static int lua_wiped(lua_State *L) {
     size_t len;
     const char *bytes = luaL_checklstring(L, 1, &len);
-    struct buffer *buffer = new_buffer(L);
+    struct buffer *buffer = binding_new_buffer(L);
     buffer_append(buffer, bytes, len);
     const uint8_t *memory = buffer->data;
     buffer_clear(buffer);
@@ -290,11 +276,6 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_binding_test_base(lua_State *L) {
-    if (luaL_newmetatable(L, HOLDER_METATABLE)) {
-        lua_pushcfunction(L, holder_collect);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_pop(L, 1);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -382,7 +382,6 @@ static int ordered_index(lua_State *L) {
 }
 
 static const luaL_Reg changes_methods[] = {
-    {"__gc", free_changes},
     {"free", free_changes},
     {"body", changes_body},
     {"count", changes_count},
@@ -420,10 +419,8 @@ static const luaL_Reg changes_methods[] = {
 static const luaL_Reg functions[] = {{"new", new_changes}, {"index", ordered_index}, {NULL, NULL}};
 
 int luaopen_binding_test_changes(lua_State *L) {
-    luaL_newmetatable(L, TEST_CHANGES);
-    luaL_setfuncs(L, changes_methods, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
+    static const luaL_Reg metamethods[] = {{"__gc", free_changes}, {NULL, NULL}};
+    binding_class(L, TEST_CHANGES, metamethods, changes_methods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -6,7 +6,6 @@
  *   ok, value = test_core.call(engine, function(call) … end)   one call from begin to end; the function's
  *       value or the error object; the engine is left, nothing is waited for
  *   test_core.wait(call), test_core.make_ready(call): outside the engine; raise what they answer
- *   test_core.is_durable(call), test_core.is_committed(call)
  *   test_core.allow_members(call, {member, …}): the verdict of a quarantine script that lets all pass
  *   test_core.fork(function) -> wait status: runs it in a child process
  *   test_core.poison(engine): as if a fault had struck between append and apply */
@@ -138,16 +137,6 @@ static int make_ready(lua_State *L) {
     return 0;
 }
 
-static int is_durable(lua_State *L) {
-    lua_pushboolean(L, binding_check_call(L, 1)->durable);
-    return 1;
-}
-
-static int is_committed(lua_State *L) {
-    lua_pushboolean(L, binding_check_call(L, 1)->committed);
-    return 1;
-}
-
 static int allow_members(lua_State *L) {
     struct call *call = binding_check_call(L, 1);
     struct policy_answer answer = {.allowed = true, .embedded = true};
@@ -186,24 +175,15 @@ static int poison(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"engine", engine_new},           {"call", run_call},
-    {"wait", wait_for_records},       {"make_ready", make_ready},
-    {"is_durable", is_durable},       {"is_committed", is_committed},
-    {"allow_members", allow_members}, {"poison", poison},
-    {"fork", fork_and_run},           {NULL, NULL},
+    {"engine", engine_new},           {"call", run_call}, {"wait", wait_for_records}, {"make_ready", make_ready},
+    {"allow_members", allow_members}, {"poison", poison}, {"fork", fork_and_run},     {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {{"close", engine_close}, {"set", engine_set}, {NULL, NULL}};
 
 int luaopen_binding_test_core(lua_State *L) {
-    luaL_newmetatable(L, ENGINE_METATABLE);
-    lua_pushcfunction(L, engine_close);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, engine_pointer);
-    lua_setfield(L, -2, "__engine");
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    static const luaL_Reg metamethods[] = {{"__gc", engine_close}, {"__engine", engine_pointer}, {NULL, NULL}};
+    binding_class(L, ENGINE_METATABLE, metamethods, methods);
     luaL_newlib(L, functions);
     return 1;
 }

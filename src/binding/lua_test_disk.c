@@ -516,13 +516,8 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg functions[] = {{"new", lua_new}, {NULL, NULL}};
 
 int luaopen_binding_test_disk(lua_State *L) {
-    if (luaL_newmetatable(L, METATABLE)) {
-        luaL_newlib(L, methods);
-        lua_setfield(L, -2, "__index");
-        lua_pushcfunction(L, lua_collect);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_pop(L, 1);
+    static const luaL_Reg metamethods[] = {{"__gc", lua_collect}, {NULL, NULL}};
+    binding_class(L, METATABLE, metamethods, methods);
     luaL_newlib(L, functions);
     return 1;
 }

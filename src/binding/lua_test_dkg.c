@@ -69,7 +69,6 @@ static int part3(lua_State *L) {
     size_t len, peer_count;
     struct frost_identifier culprit;
     struct frost_key_package key;
-    struct buffer buffer;
     bool has_culprit = false;
     const uint8_t *secret = (const uint8_t *)luaL_checklstring(L, 1, &len);
     luaL_checktype(L, 3, LUA_TTABLE);
@@ -86,13 +85,13 @@ static int part3(lua_State *L) {
         binding_check(L, dkg_round2_share_decode(&shares[i].share, raw, package_len), NULL);
         lua_pop(L, 3);
     }
+    struct buffer *buffer = binding_new_buffer(L);
     struct frost_public_package *keys = binding_push_public_package(L);
     enum signer_error error =
         dkg_part3(&key, keys, secret, len, peers, peer_count, shares, share_count, &culprit, &has_culprit);
     if (error != SIGNER_OK) return push_failure(L, error, &culprit, has_culprit);
-    buffer_init(&buffer);
-    error = frost_key_package_encode(&buffer, &key);
-    binding_push_buffer(L, &buffer, error);
+    error = frost_key_package_encode(buffer, &key);
+    binding_push_buffer(L, buffer, error, NULL);
     lua_insert(L, -2);
     return 2;
 }
@@ -166,10 +165,10 @@ static int deal(lua_State *L) {
     enum signer_error error = frost_deal(packages, keys, members, count, threshold, binding_check_raw(L, 3, 32));
     if (error != SIGNER_OK) return push_failure(L, error, NULL, false);
     for (size_t i = 0; i < count; i++) {
-        struct buffer buffer;
-        buffer_init(&buffer);
-        binding_push_buffer(L, &buffer, frost_key_package_encode(&buffer, &packages[i]));
-        lua_rawseti(L, -3, (lua_Integer)i + 1);
+        struct buffer *buffer = binding_new_buffer(L);
+        binding_push_buffer(L, buffer, frost_key_package_encode(buffer, &packages[i]), NULL);
+        lua_rawseti(L, -4, (lua_Integer)i + 1);
+        lua_pop(L, 1);
     }
     return 2;
 }

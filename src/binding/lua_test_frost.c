@@ -20,10 +20,9 @@ static void check_scalar(lua_State *L, int index, struct scalar *out) {
 }
 
 static int push_key(lua_State *L, const struct frost_key_package *key) {
-    struct buffer buffer;
-    buffer_init(&buffer);
-    enum signer_error error = frost_key_package_encode(&buffer, key);
-    return binding_push_buffer(L, &buffer, error);
+    struct buffer *buffer = binding_new_buffer(L);
+    enum signer_error error = frost_key_package_encode(buffer, key);
+    return binding_push_buffer(L, buffer, error, NULL);
 }
 
 /* make_key_package(identifier, share, verifying share, key, min_signers) -> bytes, unchecked */
@@ -100,10 +99,9 @@ static int public_even_y(lua_State *L) {
 }
 
 static int push_nonces(lua_State *L, const struct frost_nonces *nonces) {
-    struct buffer buffer;
-    buffer_init(&buffer);
-    enum signer_error error = frost_nonces_encode(&buffer, nonces);
-    return binding_push_buffer(L, &buffer, error);
+    struct buffer *buffer = binding_new_buffer(L);
+    enum signer_error error = frost_nonces_encode(buffer, nonces);
+    return binding_push_buffer(L, buffer, error, NULL);
 }
 
 /* nonces(key package, r1, r2) -> encoded nonces */

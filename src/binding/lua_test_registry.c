@@ -306,10 +306,9 @@ static int field_of(lua_State *L) {
     struct session *session = check_session(L, check_test(L), 2);
     enum session_field field = (enum session_field)luaL_checkinteger(L, 3);
     if (!session_has(session, field)) return 0;
-    struct buffer out;
-    buffer_init(&out);
-    enum signer_error error = session_field_encode(&out, session, field);
-    return binding_push_buffer(L, &out, error);
+    struct buffer *out = binding_new_buffer(L);
+    enum signer_error error = session_field_encode(out, session, field);
+    return binding_push_buffer(L, out, error, NULL);
 }
 
 /* Whether the plain memory of the session holds the field's bytes. */
@@ -484,7 +483,6 @@ static int anchor(lua_State *L) {
 }
 
 static const luaL_Reg state_methods[] = {
-    {"__gc", close_state},
     {"close", close_state},
     {"live_secrets", live_secrets},
     {"set_max_sessions", set_max_sessions},
@@ -526,10 +524,8 @@ static const luaL_Reg state_methods[] = {
 static const luaL_Reg functions[] = {{"new", new_state}, {NULL, NULL}};
 
 int luaopen_binding_test_registry(lua_State *L) {
-    luaL_newmetatable(L, TEST_STATE);
-    luaL_setfuncs(L, state_methods, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
+    static const luaL_Reg metamethods[] = {{"__gc", close_state}, {NULL, NULL}};
+    binding_class(L, TEST_STATE, metamethods, state_methods);
     luaL_newlib(L, functions);
     return 1;
 }

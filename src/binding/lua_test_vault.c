@@ -400,15 +400,7 @@ static int test_new(lua_State *L) {
     const struct platform *platform = binding_opt_platform(L, -1);
     struct test_vault *test = lua_newuserdatauv(L, sizeof *test, 1);
     memset(test, 0, sizeof *test);
-    if (luaL_newmetatable(L, METATABLE)) {
-        luaL_newlib(L, methods);
-        lua_setfield(L, -2, "__index");
-        lua_pushcfunction(L, vault_lua_close);
-        lua_setfield(L, -2, "__gc");
-        lua_pushcfunction(L, vault_lua_engine);
-        lua_setfield(L, -2, "__engine");
-    }
-    lua_setmetatable(L, -2);
+    luaL_setmetatable(L, METATABLE);
     lua_pushvalue(L, -2);
     lua_setiuservalue(L, -2, 1);
     test->engine.platform = platform;
@@ -420,6 +412,8 @@ static const luaL_Reg functions[] = {
     {"new", test_new}, {"read", test_read}, {"fork_handlers", fork_handlers}, {"in_child", in_child}, {NULL, NULL}};
 
 int luaopen_binding_test_vault(lua_State *L) {
+    static const luaL_Reg metamethods[] = {{"__gc", vault_lua_close}, {"__engine", vault_lua_engine}, {NULL, NULL}};
+    binding_class(L, METATABLE, metamethods, methods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -12,9 +12,7 @@
  * exists in C only, and is wiped. */
 static int fingerprint(lua_State *L) {
     const struct schema_type *schema = schema_compile(L, 1);
-    /* A userdata, so that an error while encoding frees the buffer too. */
-    struct buffer *json = lua_touserdata(L, lua_upvalueindex(1));
-    buffer_clear(json);
+    struct buffer *json = binding_new_buffer(L);
     struct encode_output output = {.out = json};
     encode_value(L, 2, schema, &output);
     uint8_t hash[crypto_hash_sha256_BYTES];
@@ -40,20 +38,9 @@ static int decode(lua_State *L) {
     return 1;
 }
 
-static int free_buffer(lua_State *L) {
-    buffer_free(lua_touserdata(L, 1));
-    return 0;
-}
-
 int luaopen_runtime_codec(lua_State *L) {
     lua_createtable(L, 0, 2);
-    struct buffer *json = lua_newuserdatauv(L, sizeof *json, 0);
-    buffer_init(json);
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, free_buffer);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
-    lua_pushcclosure(L, fingerprint, 1);
+    lua_pushcfunction(L, fingerprint);
     lua_setfield(L, -2, "fingerprint");
     lua_pushcfunction(L, decode);
     lua_setfield(L, -2, "decode");

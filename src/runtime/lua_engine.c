@@ -302,18 +302,9 @@ int engine_object_open(lua_State *L) {
 #endif
         {NULL, NULL},
     };
-    luaL_newmetatable(L, METATABLE);
-    lua_pushcfunction(L, engine_gc);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, engine_gc);
-    lua_setfield(L, -2, "__close");
-    lua_pushcfunction(L, engine_behind);
-    lua_setfield(L, -2, "__engine");
-    lua_pushboolean(L, false);
-    lua_setfield(L, -2, "__metatable");
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    static const luaL_Reg metamethods[] = {
+        {"__gc", engine_gc}, {"__close", engine_gc}, {"__engine", engine_behind}, {NULL, NULL}};
+    binding_class(L, METATABLE, metamethods, methods);
     lua_pushcfunction(L, engine_new);
     return 1;
 }

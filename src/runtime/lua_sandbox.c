@@ -9,29 +9,11 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "binding/binding.h"
 #include "runtime/modules.h"
 #include "runtime/plain.h"
 #include "runtime/sandbox.h"
 #include "runtime/sources.h"
-
-#define BUFFER "signer.sandbox.buffer"
-
-static int free_buffer(lua_State *L) {
-    buffer_free(luaL_checkudata(L, 1, BUFFER));
-    return 0;
-}
-
-/* A buffer that goes when an error strikes, too. */
-static struct buffer *new_buffer(lua_State *L) {
-    struct buffer *buffer = lua_newuserdatauv(L, sizeof *buffer, 0);
-    buffer_init(buffer);
-    if (luaL_newmetatable(L, BUFFER)) {
-        lua_pushcfunction(L, free_buffer);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
-    return buffer;
-}
 
 /* (value, buffer) */
 static int write_plain(lua_State *L) {
@@ -41,7 +23,7 @@ static int write_plain(lua_State *L) {
 
 /* Member `name` of the arguments as bytes; false with the reason at the top when it is not plain. */
 static bool plain_member(lua_State *L, const char *name, struct bytes *out) {
-    struct buffer *buffer = new_buffer(L);
+    struct buffer *buffer = binding_new_buffer(L);
     lua_pushcfunction(L, write_plain);
     lua_getfield(L, 1, name);
     lua_pushvalue(L, -3);
@@ -120,7 +102,7 @@ static int inspect(lua_State *L) {
     struct bytes source = source_member(L);
     const char *name = text_member(L, "name", NULL);
     if (!plain_member(L, "settings", &settings)) return push_not_plain(L, "settings");
-    struct buffer *settled = new_buffer(L);
+    struct buffer *settled = binding_new_buffer(L);
     sandbox_inspect(&verdict, name, source, settings, settled);
     push_verdict(L, &verdict);
     if (!verdict.failed) {

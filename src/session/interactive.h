@@ -230,7 +230,5 @@ enum share_verdict verify_share(const struct frost_signing_package *package, con
 
 /* Wipes the live entries of one attempt, or of all with attempt_id NULL. Appends nothing (D-063). */
 bool interactive_abort(struct call *call, const char *session_id, size_t len, const char *attempt_id);
-/* Wipes every live entry of a wallet: rekey (D-062), retire (D-013). Number of entries. */
-size_t interactive_wipe_wallet(struct call *call, const char *key_group, size_t len);
 
 #endif

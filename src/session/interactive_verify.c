@@ -38,7 +38,3 @@ bool interactive_abort(struct call *call, const char *session_id, size_t len, co
     if (len == 0 || len > SESSION_ID_BYTES_MAX) return false;
     return live_remove_attempt(call->engine->live, session_id, len, attempt_id) > 0;
 }
-
-size_t interactive_wipe_wallet(struct call *call, const char *key_group, size_t len) {
-    return live_remove_key_group(call->engine->live, key_group, len);
-}
