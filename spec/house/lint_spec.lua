@@ -1,28 +1,24 @@
 -- The checks of `make lint` find what is planted, in a small tree of their own.
+local files = require("spec.support.files")
+
 local tree
 
 local function shell(command)
-    local pipe = assert(io.popen(command .. " 2>&1"))
-    local output = pipe:read("a")
-    local ok = pipe:close()
-    return ok == true, output
+    local status, output = files.run(command .. " 2>&1")
+    return status == 0, output
 end
 
 local function plant(path, text)
     assert(os.execute(("mkdir -p '%s/%s'"):format(tree, path:match("^(.*)/"))))
-    local file = assert(io.open(tree .. "/" .. path, "w"))
-    file:write(text)
-    file:close()
+    files.write(tree .. "/" .. path, text)
 end
 
 before_each(function()
-    tree = os.tmpname()
-    os.remove(tree)
-    assert(os.execute("mkdir " .. tree))
+    tree = files.folder()
 end)
 
 after_each(function()
-    assert(os.execute("rm -r " .. tree))
+    files.remove(tree)
 end)
 
 describe("scripts/layers", function()
@@ -129,6 +125,16 @@ describe("scripts/layout", function()
             plant("src/store/a.c", "    " .. line .. "\n")
             finds("^src/store/a%.c:1")
         end
+    end)
+
+    it("finds files that prose names and that are not there", function()
+        plant("src/base/a.c", "/* See base/b.h and src/base/c.h. */\n")
+        finds("src/base/a.c:1: base/b.h is not there\nsrc/base/a.c:1: src/base/c.h is not there")
+        plant("src/base/b.h", "int a;\n")
+        plant("src/base/c.h", "int a;\n")
+        assert.is_true((layout()))
+        plant("README.md", "`lua/a.lua` and `endpoints/b.lua`\n")
+        finds("README.md:1: lua/a.lua is not there\nREADME.md:1: endpoints/b.lua is not there")
     end)
 
     it("lets comments, strings, names and members be", function()
