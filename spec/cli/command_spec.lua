@@ -1,4 +1,5 @@
 -- The command as a person uses it: build/tbtc-signer in processes of its own.
+local files = require("spec.support.files")
 local json = require("tbtc_signer.json")
 
 local COMMAND = "build/tbtc-signer"
@@ -7,19 +8,9 @@ local KEY_GROUP = "02" .. ("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2
 --- Runs the command; LD_PRELOAD of a sanitizer run is not handed on.
 --- @return integer exit status, string stdout, string stderr
 local function run(arguments, environment)
-    local errors = os.tmpname()
     local settings = ""
     for name, value in pairs(environment or {}) do settings = settings .. (" %s='%s'"):format(name, value) end
-    local pipe = assert(io.popen(("env -u LD_PRELOAD%s %s %s 2>%s; echo \"exit $?\"")
-        :format(settings, COMMAND, arguments, errors)))
-    local text = pipe:read("a")
-    pipe:close()
-    local file = assert(io.open(errors))
-    local problem = file:read("a")
-    file:close()
-    os.remove(errors)
-    local out, status = text:match("^(.*)exit (%d+)\n$")
-    return math.tointeger(tonumber(status)), out, problem
+    return files.run(("env -u LD_PRELOAD%s %s %s"):format(settings, COMMAND, arguments))
 end
 
 describe("the command line", function()
@@ -64,14 +55,13 @@ describe("doctor on the operator's policy", function()
     local folder, settings
 
     before_each(function()
-        folder = os.tmpname()
-        os.remove(folder)
-        os.execute("cp -R policies/samples " .. folder)
+        folder = files.folder()
+        os.execute("cp -R policies/samples/. " .. folder)
         settings = { TBTC_SIGNER_PROFILE = "development", TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX = ("ab"):rep(32),
             TBTC_SIGNER_POLICY_DIRECTORY = folder }
     end)
 
-    after_each(function() os.execute("rm -rf " .. folder) end)
+    after_each(function() files.remove(folder) end)
 
     it("takes the samples, warns where others may write, and names a missing or broken script", function()
         local status, out = run("doctor", settings)
@@ -155,12 +145,10 @@ describe("demo", function()
     local folder -- where demos put their files, so that nobody else's count here
 
     lazy_setup(function()
-        folder = os.tmpname()
-        os.remove(folder)
-        os.execute("mkdir -m 700 " .. folder)
+        folder = files.folder()
     end)
 
-    lazy_teardown(function() os.execute("rm -rf " .. folder) end)
+    lazy_teardown(function() files.remove(folder) end)
 
     local function count(line)
         local pipe = assert(io.popen("env -u LD_PRELOAD " .. line:format(folder)))

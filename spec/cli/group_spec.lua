@@ -1,20 +1,10 @@
 -- Nodes, key generation and signing as an operator types them.
+local files = require("spec.support.files")
 local json = require("tbtc_signer.json")
 
 local COMMAND = "env -u LD_PRELOAD build/tbtc-signer"
 
-local function shell(line)
-    local errors = os.tmpname()
-    local pipe = assert(io.popen(line .. " 2>" .. errors .. "; echo \"exit $?\""))
-    local text = pipe:read("a")
-    pipe:close()
-    local file = assert(io.open(errors))
-    local problem = file:read("a")
-    file:close()
-    os.remove(errors)
-    local out, status = text:match("^(.*)exit (%d+)\n$")
-    return math.tointeger(tonumber(status)), out, problem
-end
+local shell = files.run
 
 describe("a group of three nodes", function()
     local folder, key_group, pids = nil, nil, {}
@@ -43,8 +33,7 @@ describe("a group of three nodes", function()
     end
 
     lazy_setup(function()
-        local _, out = shell("mktemp -d")
-        folder = out:match("%S+")
+        folder = files.folder()
         local members = {}
         for member = 1, 3 do
             local status, entry = shell(("%s %s node keys --json --quiet --dir %s/node-%d --member %d"):format(
@@ -61,7 +50,7 @@ describe("a group of three nodes", function()
 
     lazy_teardown(function()
         for member in pairs(pids) do stop(member) end
-        os.execute("rm -rf " .. folder)
+        files.remove(folder)
     end)
 
     local function command(line, ...)

@@ -1,5 +1,6 @@
 -- `tbtc-signer store`: the tools as an operator uses them, in processes of their own.
 local disk = require("spec.store.disk")
+local files = require("spec.support.files")
 local json = require("tbtc_signer.json")
 
 local COMMAND = "build/tbtc-signer"
@@ -20,15 +21,7 @@ describe("tbtc-signer store", function()
         for name, value in pairs(settings or {}) do environment[name] = value end
         local words = {}
         for name, value in pairs(environment) do words[#words + 1] = ("%s='%s'"):format(name, value) end
-        local errors = folder .. ".err"
-        local pipe = assert(io.popen(("env -u LD_PRELOAD %s %s store %s 2>'%s'; echo \"exit $?\"")
-            :format(table.concat(words, " "), COMMAND, arguments, errors)))
-        local text = pipe:read("a")
-        pipe:close()
-        local problem = disk.read(errors)
-        os.remove(errors)
-        local out, status = text:match("^(.*)exit (%d+)\n$")
-        return math.tointeger(tonumber(status)), out, problem
+        return files.run(("env -u LD_PRELOAD %s %s store %s"):format(table.concat(words, " "), COMMAND, arguments))
     end
 
     it("has help with an example for every action", function()

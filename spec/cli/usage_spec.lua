@@ -1,5 +1,6 @@
 -- What the command says to wrong options: the option, what it wants, where help is. Nothing is started.
 local arguments = require("tbtc_signer.cli.arguments")
+local files = require("spec.support.files")
 local json = require("tbtc_signer.json")
 local output = require("tbtc_signer.cli.output")
 
@@ -7,11 +8,8 @@ local COMMAND = "env -u LD_PRELOAD build/tbtc-signer "
 local KEY_GROUP = ("02"):rep(33)
 
 local function run(line)
-    local pipe = assert(io.popen(COMMAND .. line .. ' 2>&1; echo "exit $?"'))
-    local text = pipe:read("a")
-    pipe:close()
-    local out, status = text:match("^(.*)exit (%d+)\n$")
-    return math.tointeger(tonumber(status)), out
+    local status, out = files.run(COMMAND .. line .. " 2>&1")
+    return status, out
 end
 
 describe("values of options", function()

@@ -3,6 +3,7 @@ local signer = require("tbtc_signer")
 local node_keys, test_vault, test_fault, test_platform =
     signer.node_keys, signer.test_vault, signer.test_fault, signer.test_platform
 local child = require("spec.support.child")
+local files = require("spec.support.files")
 local vectors = require("spec.support.vectors")
 local hex = vectors.hex
 
@@ -19,10 +20,7 @@ local function sequence(first, count)
 end
 
 local function shell(command)
-    local pipe = assert(io.popen(command))
-    local text = pipe:read("a")
-    pipe:close()
-    return text
+    return (select(2, files.run(command)))
 end
 
 --- The text of a key file, its last line made by another program.

@@ -3,6 +3,7 @@ local signing = require("spec.support.signing")
 local signer = require("tbtc_signer")
 local state = signer.test_state
 local refused = signing.assert_refused
+local hex = signer.bytes.hex
 
 describe("interactive_round2", function()
     local group
@@ -188,8 +189,7 @@ describe("interactive_round2", function()
         group:commit({ member = 3 })
         local package, commitments = group:prepare()
         state.mark(group.engine, "session", state.AGGREGATED,
-            ("%s@%s@keypath"):format(group:attempt_id(), signer.roast.message_digest(signing.MESSAGE)
-                :gsub(".", function(c) return ("%02x"):format(c:byte()) end)))
+            ("%s@%s@keypath"):format(group:attempt_id(), hex(signer.roast.message_digest(signing.MESSAGE))))
         local err = refused("interactive_attempt_already_aggregated", group:round2(package))
         assert.truthy(err.message:find(("interactive attempt [%s] already aggregated in session [session]")
             :format(group:attempt_id()), 1, true))
@@ -211,7 +211,7 @@ describe("interactive_round2", function()
     it("R2-9, D-053 honours the two-part marker for every root", function()
         local package = group:prepare({ root = signing.ROOT })
         state.mark(group.engine, "session", state.AGGREGATED, ("%s@%s"):format(group:attempt_id(),
-            signer.roast.message_digest(signing.MESSAGE):gsub(".", function(c) return ("%02x"):format(c:byte()) end)))
+            hex(signer.roast.message_digest(signing.MESSAGE))))
         refused("interactive_attempt_already_aggregated", group:round2(package, { root = signing.ROOT }))
     end)
 

@@ -1,5 +1,6 @@
 local fake = require("spec.support.fake_keys")
 local ceremony = require("tbtc_signer.node.ceremony")
+local hex = require("tbtc_signer.hex").encode
 local roster = require("tbtc_signer.node.roster")
 
 -- An engine that knows just the shapes: part 1 gives a package, part 2 one secret a recipient.
@@ -53,8 +54,6 @@ local function copy(value)
     for key, item in pairs(value) do new[key] = copy(item) end
     return new
 end
-
-local function hex(bytes) return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end)) end
 
 describe("a distributed key generation, one member's side", function()
     it("carries sealed shares from member to member and ends in persist", function()

@@ -1,5 +1,6 @@
 -- Members with real engines, real node keys and sealed packages; the relay in between may lie.
 local signer = require("tbtc_signer")
+local files = require("spec.support.files")
 local ceremony = require("tbtc_signer.node.ceremony")
 local hex = require("tbtc_signer.hex")
 local roster = require("tbtc_signer.node.roster")
@@ -15,9 +16,7 @@ describe("a key generation behind a relay", function()
     local folder, engines, keys, group
 
     before_each(function()
-        folder = os.tmpname()
-        os.remove(folder)
-        os.execute("mkdir -m 700 " .. folder)
+        folder = files.folder()
         engines, keys = {}, {}
         local members = {}
         for member = 1, SIZE do
@@ -38,7 +37,7 @@ describe("a key generation behind a relay", function()
             keys[member]:close()
             engines[member]:close(false)
         end
-        os.execute("rm -rf " .. folder)
+        files.remove(folder)
     end)
 
     local function new_run(member, run_id)

@@ -1,32 +1,19 @@
 --- Directories, files and edits for the store's specs, and the shortest way to a store.
 local lfs = require("lfs")
+local files = require("spec.support.files")
 local signer = require("tbtc_signer")
 
 local disk = {}
 
 disk.key = ("\x11"):rep(32)
 
---- A fresh directory of this spec; removed by disk.remove.
-function disk.directory()
-    local path = os.tmpname()
-    os.remove(path)
-    assert(lfs.mkdir(path))
-    return path
-end
+disk.directory = files.folder
+disk.remove = files.remove
+disk.read = files.read
+disk.names = files.names
 
 function disk.shell(format, ...)
     return os.execute(format:format(...) .. " 2>/dev/null")
-end
-
-function disk.remove(path)
-    disk.shell("chmod -R u+rwx '%s'; rm -rf '%s'", path, path)
-end
-
-function disk.read(path)
-    local file = assert(io.open(path, "rb"))
-    local bytes = file:read("a")
-    file:close()
-    return bytes
 end
 
 function disk.exists(path)
@@ -35,9 +22,7 @@ end
 
 --- Writes a file with mode 0600.
 function disk.write(path, bytes)
-    local file = assert(io.open(path, "wb"))
-    file:write(bytes)
-    file:close()
+    files.write(path, bytes)
     disk.shell("chmod 600 '%s'", path)
 end
 
@@ -53,16 +38,6 @@ end
 function disk.flip(path, offset, mask)
     local byte = disk.read(path):byte(offset + 1)
     disk.patch(path, offset, string.char(byte ~ (mask or 1)))
-end
-
---- Names below a directory, sorted.
-function disk.names(path)
-    local names = {}
-    for name in lfs.dir(path) do
-        if name ~= "." and name ~= ".." then names[#names + 1] = name end
-    end
-    table.sort(names)
-    return names
 end
 
 --- All names and contents below a directory, for "nothing was changed".

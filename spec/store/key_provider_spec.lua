@@ -4,7 +4,7 @@ local test_provider, test_vault, test_fault = signer.test_key_provider, signer.t
 local child = require("spec.support.child")
 
 local KEY = string.rep("0123456789abcdef", 4)
-local BYTES = (KEY:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+local BYTES = signer.bytes.unhex(KEY)
 local ENV_NAME = "TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX"
 
 describe("key provider", function()

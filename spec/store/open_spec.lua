@@ -10,7 +10,7 @@ local function checksum(label, data)
     local hex = pipe:read("a"):match("^%x+")
     pipe:close()
     os.remove(path)
-    return (hex:sub(1, 32):gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+    return signer.bytes.unhex(hex:sub(1, 32))
 end
 
 local function mark_slot(id, log, seq, chain)
@@ -188,7 +188,7 @@ describe("store opening", function()
             local hex = pipe:read("a"):match("^%x+")
             pipe:close()
             os.remove(path)
-            return (hex:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
+            return signer.bytes.unhex(hex)
         end
         local function set_mark(seq, chain)
             local slot = mark_slot(store_id, 1, seq, chain)

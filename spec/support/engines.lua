@@ -1,5 +1,6 @@
 --- Engines for specs: one store each in a folder of its own, requests as tables, secrets as handles.
 local cjson = require("cjson")
+local files = require("spec.support.files")
 local json = require("tbtc_signer.json")
 local signer = require("tbtc_signer")
 
@@ -9,16 +10,14 @@ local STATE_KEY = ("5a"):rep(32)
 local folders = {}
 
 local function new_folder()
-    local path = os.tmpname()
-    os.remove(path)
-    assert(os.execute("mkdir -m 700 " .. path))
+    local path = files.folder()
     folders[#folders + 1] = path
     return path
 end
 
 --- Removes what the engines of this file left behind.
 function engines.clean()
-    for _, path in ipairs(folders) do os.execute("rm -rf " .. path) end
+    for _, path in ipairs(folders) do files.remove(path) end
     folders = {}
 end
 

@@ -1,22 +1,13 @@
 --- Engines with fake endpoints as Lua text: development profile, a store of their own.
+local files = require("spec.support.files")
 local signer = require("tbtc_signer")
 
 local engines = {}
 
 local KEY = ("5a"):rep(32)
 
---- A fresh directory below /tmp.
--- @return string path
-function engines.directory()
-    local pipe = assert(io.popen("mktemp -d /tmp/tbtc-signer-spec.XXXXXX"))
-    local path = pipe:read("l")
-    pipe:close()
-    return path
-end
-
-function engines.remove(path)
-    os.execute("rm -rf '" .. path .. "'")
-end
+engines.directory = files.folder
+engines.remove = files.remove
 
 --- Environment of a development engine with its store below `directory`.
 -- @param changes table|nil  name -> text, false removes

@@ -46,7 +46,7 @@ end
 --- Values of the fields that have one, all valid and distinct (for the session `id`).
 function registry.key_material(seed)
     local packages, public = signer.test_dkg.deal({ 1, 2, 5 }, 2, (seed or "\x07"):rep(32))
-    local group = public:key():gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+    local group = signer.bytes.hex(public:key())
     return packages, public:encode(), group
 end
 

@@ -1,6 +1,6 @@
 --- A wallet on one engine, with all the seats that a spec wants here, and the calls of interactive
 -- signing on it in their wire form.
-local luv = require("luv")
+local files = require("spec.support.files")
 local json = require("tbtc_signer.json")
 local signer = require("tbtc_signer")
 local vectors = require("spec.support.vectors")
@@ -18,33 +18,9 @@ local folders = {}
 
 --- A fresh folder that goes away with finish_all.
 function signing.folder()
-    local folder = assert(luv.fs_mkdtemp("/tmp/signer-spec.XXXXXX"))
+    local folder = files.folder()
     folders[#folders + 1] = folder
     return folder
-end
-
-local function each_file(folder, visit)
-    local names, scan = {}, assert(luv.fs_scandir(folder))
-    for name in function() return (luv.fs_scandir_next(scan)) end do names[#names + 1] = name end
-    for _, name in ipairs(names) do visit(folder .. "/" .. name, name, luv.fs_lstat(folder .. "/" .. name)) end
-end
-
-local function copy_folder(from, to)
-    each_file(from, function(path, name, stat)
-        if stat.type == "directory" then
-            assert(luv.fs_mkdir(to .. "/" .. name, stat.mode & 511))
-            copy_folder(path, to .. "/" .. name)
-        else
-            assert(luv.fs_copyfile(path, to .. "/" .. name))
-        end
-    end)
-end
-
-local function remove_folder(folder)
-    each_file(folder, function(path, _, stat)
-        if stat.type == "directory" then remove_folder(path) else luv.fs_unlink(path) end
-    end)
-    luv.fs_rmdir(folder)
 end
 
 local function new_engine(self)
@@ -113,7 +89,7 @@ function signing.finish_all()
         if group.engine then group.engine:close(true) end
         signing.running[group] = nil
     end
-    for _, folder in ipairs(folders) do remove_folder(folder) end
+    for _, folder in ipairs(folders) do files.remove(folder) end
     folders = {}
 end
 
@@ -309,7 +285,7 @@ end
 --- State replayed from a copy of the files equals the state in memory.
 function signing:assert_replay()
     local copy = setmetatable({ folder = signing.folder(), environment = self.environment, platform = self.platform }, signing)
-    copy_folder(self.folder, copy.folder)
+    files.copy(self.folder, copy.folder)
     local engine = new_engine(copy)
     local replayed, memory = state.digest(engine), state.digest(self.engine)
     engine:close(true)
