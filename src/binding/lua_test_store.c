@@ -9,7 +9,9 @@
  *   store:state() -> { generation, open_number, purge_seq, ops = {op || payload, ...},
  *                      moved = {"old>new", ...} }
  *   store:audit(number) -> { op || payload, ... }    an audit file of this store
- *   store:run_threads(threads, records, bytes) -> durable, failed    each appends and waits
+ *   store:run_threads(threads, records, bytes [, purge]) -> durable, failed, met
+ *       each appends and waits; with purge the third record of the first thread carries a PURGE, and `met` is
+ *       how many records were durable when that one came back
  *   store:fork_idle() -> pid    a child that closed the descriptors and sleeps; test_store.kill(pid)
  *   store:close([abandon])
  *
@@ -18,6 +20,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -430,7 +433,10 @@ struct worker {
     pthread_t thread;
     size_t records, len;
     uint8_t number;
-    size_t durable, failed;
+    bool purge;
+    size_t met;
+    atomic_size_t *durable;
+    size_t failed;
 };
 
 /* One ordinary record as a call would write it: append, or make ready and try again; then wait. */
@@ -456,10 +462,16 @@ static void *work(void *argument) {
         buffer_u8(&body, worker->number);
         buffer_be16(&body, (uint16_t)i);
         buffer_zeros(&body, worker->len - 3);
+        const bool purges = worker->purge && i == 2;
+        if (purges) {
+            buffer_u8(&body, OP_PURGE);
+            buffer_be32(&body, 0);
+        }
         if (write_one(worker, (const char *)body.data, body.len))
-            worker->durable++;
+            atomic_fetch_add(worker->durable, 1);
         else
             worker->failed++;
+        if (purges) worker->met = atomic_load(worker->durable);
         buffer_free(&body);
     }
     return NULL;
@@ -468,23 +480,26 @@ static void *work(void *argument) {
 static int lua_run_threads(lua_State *L) {
     struct test_store *self = check_store(L);
     struct worker workers[32] = {0};
-    size_t count = (size_t)luaL_checkinteger(L, 2), durable = 0, failed = 0;
+    size_t count = (size_t)luaL_checkinteger(L, 2), failed = 0;
+    atomic_size_t durable = 0;
     luaL_argcheck(L, count >= 1 && count <= 32, 2, "1 to 32 threads");
     for (size_t i = 0; i < count; i++) {
         workers[i] = (struct worker){.self = self,
                                      .records = (size_t)luaL_checkinteger(L, 3),
                                      .len = (size_t)luaL_checkinteger(L, 4),
-                                     .number = (uint8_t)i};
+                                     .number = (uint8_t)i,
+                                     .purge = i == 0 && lua_toboolean(L, 5),
+                                     .durable = &durable};
         if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) return luaL_error(L, "no thread");
     }
     for (size_t i = 0; i < count; i++) {
         pthread_join(workers[i].thread, NULL);
-        durable += workers[i].durable;
         failed += workers[i].failed;
     }
-    lua_pushinteger(L, (lua_Integer)durable);
+    lua_pushinteger(L, (lua_Integer)atomic_load(&durable));
     lua_pushinteger(L, (lua_Integer)failed);
-    return 2;
+    lua_pushinteger(L, (lua_Integer)workers[0].met);
+    return 3;
 }
 
 static int lua_fork_idle(lua_State *L) {

@@ -277,6 +277,7 @@ static void install(struct store *store, const struct log *log, const struct log
     const struct point point = last_appended(store);
     advance(store, &point);
     path_push(store, &header, false, NULL); /* room was made before */
+    store_set_rotation(store);
 }
 
 enum signer_error commit_renew(struct store *store, enum open_reason reason, struct failure *why) {

@@ -114,6 +114,7 @@ static enum signer_error rotate_behind(struct store *store, struct failure *why)
     enum signer_error error = SIGNER_OK;
     pthread_mutex_lock(&store->mutex);
     while (error == SIGNER_OK && store->path[store->path_count - 1].header.base_seq < store->purge_seq) {
+        store->rotate_at = 0; /* appends wait outside, else there is always one more to sync */
         if (store->duty != DUTY_NONE)
             pthread_cond_wait(&store->changed, &store->mutex);
         else if (store->first && store->health != LOG_DEAD)
@@ -121,6 +122,7 @@ static enum signer_error rotate_behind(struct store *store, struct failure *why)
         else
             error = commit_renew(store, store->health == LOG_GOOD ? OPENED_ROTATION : OPENED_AFTER_FAILURE, why);
     }
+    if (store->rotate_at == 0) store_set_rotation(store);
     pthread_mutex_unlock(&store->mutex);
     return error;
 }
