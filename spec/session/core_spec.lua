@@ -217,6 +217,33 @@ describe("committing operations, called straight", function()
         end))
     end)
 
+    it("NC-5 what an abort or a newer open took away in the same critical section is not consumed", function()
+        for _, take_away in ipairs({
+            function(self) assert.is_true(interactive.abort(self, "session")) end,
+            function(self, newer) interactive.opening.commit(self, newer) end,
+        }) do
+            group = signing.new()
+            local package = group:prepare()
+            local attempt = group:attempt_id()
+            local context = group:context({ number = 2 })
+            local ok, err = call(function(self)
+                core.allow_members(self, { 1, 2 })
+                local seat = interactive.seat({ session_id = "session", attempt_id = attempt, member = 1,
+                    package = signer.frost.signing_package(bytes(package)) })
+                local newer = interactive.open({ session_id = "session", member = 1, threshold = 2, key_group = group.key_group,
+                    message = signing.MESSAGE, context = context, fingerprint = ("0"):rep(64) })
+                self:enter()
+                interactive.round2.find_session(self, seat)
+                interactive.round2.pass_gates(self, seat)
+                take_away(self, newer)
+                interactive.round2.consume(self, seat)
+            end)
+            assert.is_false(ok)
+            assert.truthy(err.error == "NO_LIVE_ATTEMPT" or err.code == "validation_error", err.error)
+            assert.equal(0, #group:session().sets[state.CONSUMED])
+        end
+    end)
+
     it("one call commits once", function()
         local package = group:prepare()
         local attempt = group:attempt_id()

@@ -65,6 +65,10 @@ void call_leave(struct call *call) {
     engine_unlock(call->engine);
 }
 
+void call_void_views(struct call *call) {
+    if (call->locked) call->section = ++call->engine->sections;
+}
+
 static void depend_on(struct call *call, uint64_t ticket) {
     if (ticket > call->ticket) call->ticket = ticket;
 }
@@ -163,6 +167,7 @@ static enum signer_error write_record(struct call *call, const struct changes *r
     depend_on(call, position.ticket);
     drop_retirements(call);
     engine->poisoned = false;
+    call_void_views(call);
     return SIGNER_OK;
 }
 

@@ -61,6 +61,8 @@ void call_begin(struct call *call, struct engine *engine);
  * engine, reads the clocks, sweeps expired entries (memory only). ERR_* of the store's opening. */
 enum signer_error call_enter(struct call *call, struct failure *why);
 void call_leave(struct call *call);
+/* Something that a view may point to went away: every view of this call is void, as after a leave. */
+void call_void_views(struct call *call);
 /* The reply depends on what this session and its wallet wrote last (D-120). NULL: on the newest
  * record that removed a session or a wallet, since its absence may stem from that. */
 void call_depend(struct call *call, const struct session *session);

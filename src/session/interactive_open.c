@@ -331,6 +331,7 @@ enum signer_error open_commit(struct call *call, struct interactive_open *open, 
         return why && why->error == error ? error : fail_plain(why, error);
     }
     live_insert(engine->live, entry, call->now_monotonic_ms); /* 26 */
+    call_void_views(call);
     view_find(call, &open->view);
     view_find_wallet(call, &open->view, open->key_group, open->key_group_len);
     session_set_live(engine->state, open->view.session, true, call_recorded_time(call));

@@ -12,6 +12,7 @@ enum signer_error round2_refuse_final(struct call *call, struct interactive_seat
         return SIGNER_OK;
     live_remove(call->engine->live, seat->live);
     seat->live = NULL;
+    call_void_views(call);
     return fail_final(why, seat->attempt_id, seat->view.id);
 }
 
