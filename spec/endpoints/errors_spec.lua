@@ -53,7 +53,8 @@ describe("errors of a broken machine", function()
             engine:close()
             folders[index] = engine.folder
         end
-        assert(os.execute(("cd %s/state.store && for f in log-*; do cp -p %s/state.store/$f $f; done"):format(folders[1], folders[2])))
+        assert(os.execute(("cd %s/state.store && for f in log-*; do cp -p %s/state.store/$f $f; done")
+            :format(folders[1], folders[2])))
         local engine = engines.new(nil, { folder = folders[1] })
         assert.equal("internal_error/state_foreign_store", (engine:refuse("interactive_session_open", {
             session_id = "s", member_identifier = 1, message_hex = "00", key_group = "02", threshold = 2,

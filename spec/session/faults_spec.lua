@@ -129,7 +129,7 @@ describe("storage faults", function()
             assert.equal(0, group:counts().live)
         end)
 
-        it("RET-6, D-083, D-122, D-123 F2 of the last seat, then its session is evicted: the tombstone knows the attempt", function()
+        it("RET-6, D-083, D-122, D-123 F2 of the last seat, then its session goes: its tombstone knows the attempt", function()
             group = signing.new({ environment = { TBTC_SIGNER_MAX_SESSIONS = "2" } })
             local package = group:prepare()
             assert(group:round2(package, { member = 2 }))
