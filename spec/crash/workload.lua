@@ -183,7 +183,7 @@ local actions = {
         local session = run.memory.sessions[id]
         if not session then return registry.create(id) .. registry.set(id, 5, lp("start " .. number)) end
         local set = 1 + run.random(4)
-        if size_of(session, set) >= ROUNDS_MAX then return nil end
+        if size_of(session, set) >= 8 then return nil end
         local entry = ("round-%d-%s"):format(number, ("x"):rep(run.random(900)))
         return registry.add(id, set, entry) .. (session["field 5"] and registry.clear(id, 5) or registry.set(id, 5, lp("again")))
     end },
@@ -326,8 +326,9 @@ local function one_life(run, operations)
     compare(run)
     run.faulty = run.random(4) > 0
     if run.faulty then
-        run.disk:faults({ write = run.random(60), sync = run.random(120), rename = run.random(200), open = run.random(40),
-            space = run.random(20) })
+        local more = run.storm and 3 or 1
+        run.disk:faults({ write = run.random(30), sync = run.random(60 * more), rename = run.random(200 * more),
+            open = run.random(40), space = run.random(20) })
     end
     for _ = 1, 4 + run.random(120) do
         if run.count >= operations then break end
@@ -341,12 +342,13 @@ local function one_life(run, operations)
 end
 
 --- Runs until `operations` were tried.
--- @param options table  seed, operations, mutant = 0 to 4, progress = function(run)
+-- @param options table  seed, operations, mutant = 0 to 4, storm = true: more failing syncs and renames, and
+--   progress = function(run)
 -- @return table run; or nil, text of the first broken promise, run
 function workload.run(options)
     local run = {
         random = generator(options.seed), disk = signer.test_disk.new(options.seed), base = model.new(), memory = model.new(),
-        pending = {}, lost = {}, names = {}, count = 0, rekeys = 0, opened = 0, acknowledged = 0, failed = 0,
+        pending = {}, lost = {}, names = {}, storm = options.storm, count = 0, rekeys = 0, opened = 0, acknowledged = 0, failed = 0,
     }
     crash.mutant(options.mutant or 0)
     local good, why = pcall(function()

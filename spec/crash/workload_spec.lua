@@ -19,11 +19,13 @@ describe("random workload", function()
         "no snapshot at the opening", "a second sync of one descriptor", "the old log after the rename of a new one",
         "a write into a page that a sync has seen",
     }
+    local quick = { 1, 4, 2, 4 } -- seeds that need few operations; others follow
     for number, name in ipairs(mutants) do
         it("35.14 notices the mutant: " .. name, function()
             if child.sanitized then return end -- some thousand operations each
-            for seed = 1, 6 do
-                local run, why = workload.run({ seed = seed, operations = 6000, mutant = number })
+            for try = 0, 5 do
+                local seed = quick[number] + try
+                local run, why = workload.run({ seed = seed, operations = 6000, mutant = number, storm = true })
                 if not run then
                     assert.is_string(why)
                     return
