@@ -162,6 +162,23 @@ describe("a group of three nodes", function()
         start(3)
     end)
 
+    it("goes on without a node that stands still", function()
+        os.execute("kill -STOP " .. pids[1])
+        local status, out, problem = heartbeat("heartbeat-4", 4, "--timeout 1")
+        os.execute("kill -CONT " .. pids[1])
+        assert.equal(0, status, problem)
+        assert.same({ 2, 3 }, json.decode(out).signers)
+    end)
+
+    it("ends on Ctrl-C without a traceback", function()
+        for _, seconds in ipairs({ 0.01, 0.02, 0.04, 0.08 }) do
+            local _, _, problem = shell(("timeout -s INT %f %s sign --quiet --roster %s/roster.json --key-group %s "
+                .. "--threshold 2 --session interrupted --heartbeat ffffffffffffffff0000000000000005"):format(
+                seconds, COMMAND, folder, key_group))
+            assert.is_nil(problem:find("interrupted!"), problem)
+        end
+    end)
+
     it("refuses a node whose roster entry has other keys, and a folder that others may read", function()
         local status, _, problem = shell(("%s %s node run --dir %s/node-1 --member 2 --roster %s/roster.json"):format(
             settings(1), COMMAND, folder, folder))

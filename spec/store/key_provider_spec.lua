@@ -159,16 +159,17 @@ describe("key provider", function()
         it("leaves no descriptor and no child behind", function()
             local function held() -- descriptors and children, zombies too
                 local pipe = assert(io.popen("ls /proc/$PPID/fd | wc -l; wc -w </proc/$PPID/task/$PPID/children"))
-                local text = pipe:read("a")
+                local descriptors, children = pipe:read("n", "n")
                 pipe:close()
-                return text
+                return descriptors, children
             end
-            collectgarbage() -- files that earlier specs left open
-            local before = held()
+            local descriptors, children = held()
             run("echo " .. KEY)
             refused("status", "exit 1")
             refused("within 1 s", "sleep 9", 1)
-            assert.are.equal(before, held())
+            local more, young = held() -- fewer, where what an earlier spec left was collected meanwhile
+            assert.is_true(more <= descriptors, ("%d descriptors, then %d"):format(descriptors, more))
+            assert.is_true(young <= children)
         end)
 
         it("D-137 works in a host without standard descriptors", function()

@@ -16,11 +16,12 @@ Every member must be running. Prints the key group, which names the wallet from 
     command:option("--threshold", "Members that must sign together, at least 2.")
         :convert(arguments.integer("--threshold", 2, 256)):count(1)
     command:option("--session", "Session id of the wallet."):convert(arguments.session("--session")):count(1)
+    group.timeout_option(command, 300)
     command:option("--run-id", "Name of this run, used once (default: made of session and time).")
 end
 
 function dkg.run(options)
-    return group.with(options.roster, function(nodes, connected, failed)
+    return group.with(options, function(nodes, connected, failed)
         if #failed > 0 then
             return group.fail({ code = "node_unreachable",
                 message = ("all %d members take part in a key generation; not reachable: %s; %s")

@@ -1,4 +1,5 @@
 --- What dkg, sign and tx share: a roster, connections, and a task to run in.
+local arguments = require("tbtc_signer.cli.arguments")
 local engines = require("tbtc_signer.cli.engines")
 local hints = require("tbtc_signer.cli.hints")
 local nodes = require("tbtc_signer.cli.nodes")
@@ -9,10 +10,11 @@ local tasks = require("tbtc_signer.transport.tasks")
 local group = {}
 
 --- Reads the roster, connects, and runs `body(nodes, connected, failed)`; its result is the exit status.
---- @param path string roster file
+--- @param options table {roster = path, timeout = seconds that an answer may take}
 --- @param body function
 --- @return integer status
-function group.with(path, body)
+function group.with(options, body)
+    local path = options.roster
     local members, problem = roster.read(path, engines.crypto.sha256)
     if not members then
         output.failure(problem,
@@ -20,6 +22,7 @@ function group.with(path, body)
         return 2
     end
     local net = nodes.new(members)
+    net.timeout_ms = options.timeout * 1000
     local ok, status = tasks.run(function()
         local connected, failed = net:connect_all(0)
         return body(net, connected, failed)
@@ -27,6 +30,14 @@ function group.with(path, body)
     net:close()
     if not ok then error(status, 0) end
     return status
+end
+
+--- The option --timeout.
+--- @param command userdata of argparse
+--- @param seconds integer the default
+function group.timeout_option(command, seconds)
+    command:option("--timeout", "Seconds that a node may take for one answer; then it counts as lost.")
+        :default(tostring(seconds)):convert(arguments.integer("--timeout", 1, 3600))
 end
 
 --- Lists members that cannot be reached, for a failure's text.

@@ -48,6 +48,15 @@ local function survive_broken_pipes()
     signal:unref()
 end
 
+--- Ctrl-C ends the process as it ends other programs: without a traceback of the interpreter. libuv leaves
+--- the default behind when its handler stops. Commands that have to clean up set a handler of their own.
+local function end_on_interrupt()
+    local signal = require("luv").new_signal()
+    signal:start("sigint", function() end)
+    signal:stop()
+    signal:close()
+end
+
 --- @param arguments table the command line
 --- @return integer exit status
 function main.run(arguments)
@@ -64,6 +73,7 @@ function main.run(arguments)
         return 2
     end
     survive_broken_pipes()
+    end_on_interrupt()
     output.as_json, output.quiet = options.json, options.quiet
     local ran, status = xpcall(handlers[options.command].run, function(problem)
         local known = output.problem_of(problem)

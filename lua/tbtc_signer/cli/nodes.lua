@@ -59,12 +59,12 @@ function Nodes:connect_all(timeout_ms)
     return connected, failed
 end
 
---- Calls a method of one member's node.
+--- Calls a method of one member's node; waits `timeout_ms` of this object at most, if it is set.
 --- @return any|nil result, table|nil problem
 function Nodes:call(member, method, params, on_notice)
     local client = self.clients[member]
     if not client then return nil, { code = "node_unreachable", message = ("member %d is not connected"):format(member) } end
-    return client:call(method, params, on_notice)
+    return client:call(method, params, on_notice, self.timeout_ms)
 end
 
 function Nodes:close()

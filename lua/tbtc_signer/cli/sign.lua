@@ -25,6 +25,7 @@ Where the firewall is on, a message must be a sighash of the transaction built u
             :convert(arguments.hex("--heartbeat", { 16 }))
     )
     command:option("--root", "Taproot merkle root, 64 hex characters."):convert(arguments.hex("--root", { 32 }))
+    group.timeout_option(command, 30)
     command:option("--members", "Only these members, for example 1,3,4 or 1-5."):convert(arguments.members("--members"))
 end
 
@@ -64,7 +65,7 @@ function sign.run(options)
         output.failure("give --message or --heartbeat")
         return 2
     end
-    return group.with(options.roster, function(nodes, connected, failed)
+    return group.with(options, function(nodes, connected, failed)
         local unknown = stranger(options.members, nodes.roster)
         if unknown then
             output.failure(("--members: the roster has no member %d"):format(unknown))

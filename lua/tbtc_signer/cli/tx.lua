@@ -22,6 +22,7 @@ Inputs without a script are taken to pay to the wallet. TBTC_SIGNER_POLICY_* set
     command:argument("file", "The redemption, JSON.")
     command:option("--key-group", "The wallet: 66 hex characters."):convert(arguments.hex("--key-group", { 33 }))
     command:option("--roster", "Build at all nodes of this roster.")
+    group.timeout_option(command, 30)
     command:option("--session", "Session id, the one to sign under later; with --roster it must be given.")
         :convert(arguments.session("--session"))
 end
@@ -57,7 +58,7 @@ local function build_here(request)
 end
 
 local function build_at_nodes(options, request)
-    return group.with(options.roster, function(nodes, connected, failed)
+    return group.with(options, function(nodes, connected, failed)
         if #failed > 0 then output.progress("not reachable: members %s", group.names(failed)) end
         if #connected == 0 then return group.fail({ code = "node_unreachable", message = "no node can be reached" }) end
         local bodies = {}

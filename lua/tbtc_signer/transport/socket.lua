@@ -64,6 +64,7 @@ local function lost(client, problem)
     client.broken = problem
     if not client.stream:is_closing() then client.stream:close() end
     for _, call in pairs(waiting) do
+        if call.timer then call.timer:close() end
         call.resume(nil, { code = "node_unreachable", message = problem })
     end
 end
@@ -76,6 +77,7 @@ local function receive(client, message)
         return
     end
     client.waiting[message.id] = nil
+    if call.timer then call.timer:close() end
     if message.ok then call.resume(message.result) else call.resume(nil, message.error) end
 end
 
@@ -99,17 +101,32 @@ function socket.connect(path)
     return client
 end
 
+--- A server that stands still is lost for this call; what it answers later is dropped.
+local function start_timer(client, id, timeout_ms)
+    local timer = uv.new_timer()
+    timer:start(timeout_ms, 0, function()
+        local call = client.waiting[id]
+        timer:close()
+        client.waiting[id] = nil
+        call.resume(nil, { code = "node_unreachable",
+            message = ("%s: no answer within %g s"):format(client.path, timeout_ms / 1000) })
+    end)
+    return timer
+end
+
 --- Calls a method and waits for its answer.
 --- @param method string
 --- @param params table
 --- @param on_notice function|nil
+--- @param timeout_ms integer|nil how long to wait at most; nil: for ever
 --- @return any|nil result, table|nil error {code, message, reason_code?}
-function Client:call(method, params, on_notice)
+function Client:call(method, params, on_notice, timeout_ms)
     if self.broken then return nil, { code = "node_unreachable", message = self.broken } end
     local id = self.next_id
     self.next_id = id + 1
     return tasks.await(function(resume)
-        self.waiting[id] = { resume = resume, on_notice = on_notice }
+        local timer = timeout_ms and start_timer(self, id, timeout_ms)
+        self.waiting[id] = { resume = resume, on_notice = on_notice, timer = timer }
         self.stream:write(frames.pack({ id = id, method = method, params = params }))
     end)
 end
