@@ -29,6 +29,7 @@
 struct node {
     struct node *next; /* every node of the disk, for the end */
     bool directory;
+    bool reached, lost; /* a name leads to it; its bytes were given back */
     mode_t mode;
     ino_t number;
     bool garbles;           /* sectors may tear to garbage */
@@ -415,6 +416,31 @@ static void lose_names(struct disk *disk, struct node *node) {
         set_name(&node->entries, at->name, at->node);
 }
 
+static void reach(struct node *node) {
+    if (node->reached) return;
+    node->reached = true;
+    for (const struct entry *at = node->entries; at; at = at->next)
+        reach(at->node);
+    for (const struct entry *at = node->plate_entries; at; at = at->next)
+        reach(at->node);
+}
+
+/* After a power loss nothing is open and no change waits: files without a name give their bytes back. */
+static void forget_lost(struct disk *disk) {
+    for (struct node *node = disk->nodes; node; node = node->next)
+        node->reached = false;
+    reach(disk->root);
+    for (struct node *node = disk->nodes; node; node = node->next) {
+        if (node->reached || node->directory || node->room == 0) continue;
+        free(node->cache);
+        free(node->plate);
+        free(node->dirty);
+        node->cache = node->plate = node->dirty = NULL;
+        node->size = node->plate_size = node->room = 0;
+        node->lost = true;
+    }
+}
+
 static enum signer_error disk_wall(void *context, uint64_t *out) {
     (void)context;
     *out = 1700000000000u;
@@ -482,6 +508,9 @@ static int lua_power_loss(lua_State *L) {
             lose_names(disk, node);
         else if (node->room > 0)
             lose_sectors(disk, node);
+        else if (node->lost)
+            draw(disk, 9); /* as many draws as with its bytes, so that a seed keeps its course */
+    forget_lost(disk);
     return 0;
 }
 
