@@ -8,6 +8,9 @@ package.path = "./lua/?.lua;./lua/?/init.lua;./?.lua;" .. package.path
 -- Programs that specs start read this file too; there is no busted in them.
 local busted = package.loaded.busted
 if type(busted) == "table" and busted.subscribe then
+    -- Loaded once and kept: busted forgets modules between files, and luv's loop would be collected while
+    -- a later load still uses it.
+    require("luv")
     busted.subscribe({ "suite", "end" }, function()
         local found, signer = pcall(require, "tbtc_signer")
         if found and signer.test_base and signer.test_base.leaks then
