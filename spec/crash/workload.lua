@@ -348,7 +348,8 @@ end
 function workload.run(options)
     local run = {
         random = generator(options.seed), disk = signer.test_disk.new(options.seed), base = model.new(), memory = model.new(),
-        pending = {}, lost = {}, names = {}, storm = options.storm, count = 0, rekeys = 0, opened = 0, acknowledged = 0, failed = 0,
+        pending = {}, lost = {}, names = {}, storm = options.storm,
+        count = 0, rekeys = 0, opened = 0, acknowledged = 0, failed = 0,
     }
     crash.mutant(options.mutant or 0)
     local good, why = pcall(function()
