@@ -135,7 +135,13 @@ workload: deps-quiet ## random operations and faults against a model: SEED=, OPE
 	@$(MAKE) $(if $(V),,-s) --no-print-directory test-build
 	@scripts/workload $(if $(SEED),--seed $(SEED)) --operations $(or $(OPERATIONS),100000)
 
-bench: all ## time the main operations
+BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(foreach d,base curve frost,$(wildcard src/$(d)/*.c)))
+
+$(BUILD)/bench/core: $(addprefix bench/,core.c signing.c ceremony.c peer.c signing.h peer.h) $(BENCH_OBJECTS)
+	@mkdir -p $(@D)
+	$(call SAY,link)$(CC) $(CFLAGS_ALL) -Ibench $(filter %.c,$^) $(filter %.o,$^) $(LIBS) -o $@
+
+bench: all $(BUILD)/bench/core ## time the main operations, beside the Rust crate where cargo is there
 	@scripts/bench
 
 install: all ## install into PREFIX (default /usr/local)

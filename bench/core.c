@@ -1,12 +1,13 @@
 /* Times the core and, where it was built, the Rust crate in alternating passes. Writes lines that
- * scripts/bench reads: `size t n`, `pass operation ours theirs` (nanoseconds of one operation; theirs
- * 0 without a peer), `threads n nanoseconds`, `path name`.
- * Usage: core PASSES [PEER [t/n …]] */
+ * scripts/bench reads; times are processor time, so that other work on the machine counts little: `size t n`, `pass
+ * operation ours theirs` (nanoseconds of one operation; theirs 0 without a peer), `threads one two` (nanoseconds of the
+ * same work), `path kernel sha256`. Usage: core PASSES [PEER [t/n …]] */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "curve/kernel.h"
 #include "signing.h"
 
 #define SLICE_NS 4e6 /* one side of one pass takes about this long, or one operation */
@@ -36,16 +37,20 @@ static struct operation ceremonies[] = {
     {"parse_dkg", "parse_dkg", run_parse_dkg, 0, 0},
 };
 
-static double now(void) {
+static double read_clock(clockid_t clock) {
     struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
+    clock_gettime(clock, &time);
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
+static double now(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
+
 static double time_ours(const struct operation *operation, void *subject, uint64_t count) {
-    double start = now();
+    double start = read_clock(CLOCK_THREAD_CPUTIME_ID);
     operation->run(subject, count);
-    return (now() - start) / (double)count;
+    return (read_clock(CLOCK_THREAD_CPUTIME_ID) - start) / (double)count;
 }
 
 /* An even number, so that both parities of R count alike. */
@@ -124,6 +129,7 @@ int main(int argc, char **argv) {
     static const char *const all[] = {"2/3", "7/10", "51/100", "67/100", "667/1000"};
     struct peer peer, *with = NULL;
     int passes = argc > 1 ? atoi(argv[1]) : 11;
+    printf("path %s %s\n", kernel_name(), sha256_name());
     must(sodium_init() >= 0, "libsodium");
     if (argc > 2 && strcmp(argv[2], "-") != 0) {
         peer_start(&peer, argv[2]);

@@ -28,6 +28,7 @@ void peer_start(struct peer *out, const char *program) {
     }
     close(to[0]);
     close(from[1]);
+    if (clock_getcpuclockid(child, &out->clock) != 0) stop("no clock of the peer");
     signal(SIGPIPE, SIG_IGN);
     out->to = fdopen(to[1], "w");
     out->from = fdopen(from[0], "r");
@@ -65,7 +66,15 @@ const char *peer_ask(struct peer *peer) {
     return peer->line + 3;
 }
 
+static double peer_clock(const struct peer *peer) {
+    struct timespec time;
+    if (clock_gettime(peer->clock, &time) != 0) stop("the peer is gone");
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
 double peer_time(struct peer *peer, const char *operation, uint64_t count) {
+    double start = peer_clock(peer);
     peer_say(peer, "run %s %llu", operation, (unsigned long long)count);
-    return strtod(peer_ask(peer), NULL) / (double)count;
+    peer_ask(peer);
+    return (peer_clock(peer) - start) / (double)count;
 }

@@ -4,13 +4,15 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/bytes.h"
 
 struct peer {
     FILE *to;
     FILE *from;
-    char *line; /* the last answer without its `ok ` */
+    clockid_t clock; /* of the processor time that the child took */
+    char *line;      /* the last answer without its `ok ` */
     size_t room;
 };
 
@@ -22,7 +24,7 @@ void peer_stop(struct peer *inout);
 void peer_say(struct peer *peer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void peer_say_hex(struct peer *peer, const void *data, size_t len);
 const char *peer_ask(struct peer *peer);
-/* Nanoseconds of one operation, the mean over `count`. */
+/* Nanoseconds of processor time of one operation, the mean over `count`. */
 double peer_time(struct peer *peer, const char *operation, uint64_t count);
 
 #endif
