@@ -30,6 +30,8 @@ void scalar_inverse(struct scalar *out, const struct scalar *a); /* 0 gives 0 */
 void scalar_inverse_public(struct scalar *out, const struct scalar *a);
 /* One inversion for all (Montgomery's trick); `scratch` holds `count` scalars. Zeros stay zero. */
 void scalar_inverse_batch(struct scalar *inout, size_t count, struct scalar *scratch);
+/* The same for PUBLIC values, variable time. */
+void scalar_inverse_batch_public(struct scalar *inout, size_t count, struct scalar *scratch);
 bool scalar_is_zero(const struct scalar *a);
 bool scalar_equal(const struct scalar *a, const struct scalar *b);
 void scalar_clear(struct scalar *inout);

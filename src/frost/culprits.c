@@ -1,6 +1,6 @@
 /* Search for bad shares: a set of shares is good when a sum of their equations with random weights of 128
- * bits cancels, up to a chance of 2^-128; a bad set is halved. What is left at the end, one share alone,
- * is exact: its weight is not zero. Public data throughout. */
+ * bits cancels, up to a chance of 2^-128; a bad set is halved. What is left at the end is checked alone. Public
+ * data throughout. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,24 +9,25 @@
 #include "frost/signing.h"
 
 #define TERMS_A_SHARE 3     /* D, E, Y */
-#define SINGLE_BAD_SHARES 4 /* from here on, every share by itself: many halves would all be bad */
+#define SINGLE_SHARES 8     /* up to here every share by itself is quicker */
+#define SINGLE_BAD_SHARES 3 /* after so many, every share by itself: most halves would be bad */
 
 struct search {
     const struct frost_round *round;
     const struct frost_signing_package *package;
     const struct scalar *const *shares;
+    const struct frost_public_package *keys;
     struct point_term *terms; /* TERMS_A_SHARE a share; the last two places take the tweak's point and G */
     struct scalar *factors;   /* of the terms */
     struct scalar *tweaks;    /* factor of the tweak's point, one a share */
     struct scalar *bases;     /* factor of G, one a share */
     struct point_term *chosen;
     bool *bad;
-    size_t found;
 };
 
 /* Weights that nobody could foresee when the shares were made: drawn from a hash over all of them and
  * over what they are checked against. */
-static void begin_weights(struct draw *draw, const struct search *search, const struct frost_public_package *keys) {
+static void begin_weights(struct draw *draw, const struct search *search) {
     uint8_t seed[HASH_BYTES], raw[POINT_BYTES];
     crypto_hash_sha256_state state;
     sha256_begin(&state);
@@ -35,7 +36,7 @@ static void begin_weights(struct draw *draw, const struct search *search, const 
     sha256_update(&state, raw, SCALAR_BYTES);
     for (size_t i = 0; i < search->package->count; i++) {
         const struct frost_package_entry *entry = &search->package->entries[i];
-        const struct point *share = frost_verifying_share(keys, &entry->identifier);
+        const struct point *share = frost_verifying_share(search->keys, &entry->identifier);
         sha256_update(&state, entry->identifier.bytes, FROST_IDENTIFIER_BYTES);
         sha256_update(&state, entry->commitments.encoded, FROST_COMMITMENTS_BYTES);
         scalar_encode(raw, search->shares[i]);
@@ -69,7 +70,7 @@ static void set_terms(struct search *search, size_t i, const struct scalar *lagr
     term[2] = (struct point_term){&factor[2], share};
 }
 
-static enum signer_error set_all_terms(struct search *search, const struct frost_public_package *keys) {
+static enum signer_error set_all_terms(struct search *search) {
     size_t count = search->package->count;
     struct draw draw;
     struct frost_identifier *identifiers = signer_calloc(count, sizeof *identifiers);
@@ -80,9 +81,9 @@ static enum signer_error set_all_terms(struct search *search, const struct frost
         identifiers[i] = search->package->entries[i].identifier;
     error = frost_lagrange(lagrange, identifiers, count);
     if (error != SIGNER_OK) goto cleanup;
-    begin_weights(&draw, search, keys);
+    begin_weights(&draw, search);
     for (size_t i = 0; i < count && error == SIGNER_OK; i++) {
-        const struct point *share = frost_verifying_share(keys, &identifiers[i]);
+        const struct point *share = frost_verifying_share(search->keys, &identifiers[i]);
         struct scalar weight;
         draw_weight(&draw, &weight);
         if (share)
@@ -111,20 +112,42 @@ static bool set_is_good(const struct search *search, size_t from, size_t to) {
     return point_terms_cancel(chosen, count);
 }
 
-/* `bad`: there is a bad share in the set for certain. */
-static void search_set(struct search *search, size_t from, size_t to, bool bad) {
-    bool alone = to - from == 1, singly = search->found >= SINGLE_BAD_SHARES;
-    if (alone || (!bad && !singly)) {
-        if (set_is_good(search, from, to)) return;
-        if (alone) {
-            search->bad[from] = true;
-            search->found++;
-            return;
-        }
+/* The first bad share at or after `from`, which exists as far as the caller knows: halves that are good are
+ * left behind. What is left is looked at alone. */
+static size_t first_bad(const struct search *search, size_t from, size_t to) {
+    while (to - from > 1) {
+        size_t middle = from + (to - from) / 2;
+        if (set_is_good(search, from, middle))
+            from = middle;
+        else
+            to = middle;
     }
-    size_t before = search->found, middle = from + (to - from) / 2;
-    search_set(search, from, middle, false);
-    search_set(search, middle, to, !singly && search->found == before);
+    return from;
+}
+
+static enum signer_error check_alone(struct search *search, size_t i) {
+    const struct frost_package_entry *entry = &search->package->entries[i];
+    const struct point *verifying_share = frost_verifying_share(search->keys, &entry->identifier);
+    if (!verifying_share) return ERR_FROST_UNKNOWN_IDENTIFIER;
+    enum signer_error error =
+        frost_round_check_share(search->round, search->package, entry, search->shares[i], verifying_share);
+    search->bad[i] = error == ERR_FROST_INVALID_SHARE;
+    return search->bad[i] ? SIGNER_OK : error;
+}
+
+/* One bad share after another, as long as the rest does not hold; after a few, the rest one by one. */
+static enum signer_error search_all(struct search *search) {
+    size_t from = 0, found = 0, count = search->package->count;
+    enum signer_error error = count > SINGLE_SHARES ? set_all_terms(search) : SIGNER_OK;
+    while (from < count && error == SIGNER_OK && count > SINGLE_SHARES && found < SINGLE_BAD_SHARES) {
+        if (found > 0 && set_is_good(search, from, count)) return SIGNER_OK;
+        from = first_bad(search, from, count);
+        error = check_alone(search, from++);
+        found++;
+    }
+    for (; from < count && error == SIGNER_OK; from++)
+        error = check_alone(search, from);
+    return error;
 }
 
 enum signer_error frost_round_find_culprits(const struct frost_round *round,
@@ -132,7 +155,7 @@ enum signer_error frost_round_find_culprits(const struct frost_round *round,
                                             const struct scalar *const *shares, const struct frost_public_package *keys,
                                             struct frost_identifier *culprits, size_t *culprit_count) {
     size_t count = package->count, terms = count * TERMS_A_SHARE + 2;
-    struct search search = {.round = round, .package = package, .shares = shares};
+    struct search search = {.round = round, .package = package, .shares = shares, .keys = keys};
     enum signer_error error = ERR_OUT_OF_MEMORY;
     *culprit_count = 0;
     search.terms = signer_calloc(2 * terms, sizeof *search.terms);
@@ -142,9 +165,7 @@ enum signer_error frost_round_find_culprits(const struct frost_round *round,
     search.chosen = search.terms + terms;
     search.tweaks = search.factors + terms;
     search.bases = search.tweaks + count;
-    error = set_all_terms(&search, keys);
-    if (error != SIGNER_OK) goto cleanup;
-    search_set(&search, 0, count, true);
+    error = search_all(&search);
     for (size_t i = 0; i < count; i++)
         if (search.bad[i]) culprits[(*culprit_count)++] = package->entries[i].identifier;
 cleanup:

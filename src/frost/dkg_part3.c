@@ -141,8 +141,7 @@ static enum signer_error finish_packages(struct frost_key_package *key, struct f
     key->verifying_key = keys->verifying_key;
     key->verifying_share = *frost_verifying_share(keys, &key->identifier);
     enum signer_error error = frost_key_package_check(key);
-    if (error == SIGNER_OK) error = frost_key_package_tweak(key, NULL);
-    if (error == SIGNER_OK) error = frost_public_package_tweak(keys, NULL);
+    if (error == SIGNER_OK) error = frost_packages_tweak(key, keys, NULL);
     if (error != SIGNER_OK) return error;
     frost_key_package_even_y(key);
     frost_public_package_even_y(keys);

@@ -8,6 +8,8 @@
 #include "base/fault.h"
 #include "frost/codec.h"
 
+#define COMMITMENT_CHUNK 64 /* points decoded together */
+
 size_t dkg_round1_secret_bytes(uint16_t min_signers, uint16_t max_signers) {
     return FROST_IDENTIFIER_BYTES + 3 * frost_varint_bytes(min_signers) +
            (size_t)min_signers * (SCALAR_BYTES + POINT_BYTES) + frost_varint_bytes(max_signers);
@@ -35,7 +37,7 @@ static void read_counts(struct frost_reader *reader, struct dkg_secret_info *inf
 enum signer_error round1_secret_read(struct round1_secret *out, const uint8_t *in, size_t len) {
     struct frost_reader reader;
     struct scalar coefficient;
-    struct point commitment;
+    struct point commitments[COMMITMENT_CHUNK];
     memset(out, 0, sizeof *out);
     frost_read_begin(&reader, in, len);
     frost_read_identifier(&reader, &out->info.identifier);
@@ -45,8 +47,8 @@ enum signer_error round1_secret_read(struct round1_secret *out, const uint8_t *i
         frost_read_scalar(&reader, &coefficient);
     if (frost_read_count(&reader, POINT_BYTES) != count) frost_read_fail(&reader, ERR_FROST_DESERIALIZATION);
     out->commitments = reader.in.at;
-    for (size_t k = 0; k < count && reader.error == SIGNER_OK; k++)
-        frost_read_point(&reader, &commitment);
+    for (size_t k = 0; k < count; k += COMMITMENT_CHUNK)
+        frost_read_points(&reader, commitments, count - k < COMMITMENT_CHUNK ? count - k : COMMITMENT_CHUNK);
     read_counts(&reader, &out->info, count);
     scalar_clear(&coefficient);
     return frost_read_end(&reader);
@@ -61,8 +63,7 @@ enum signer_error round2_secret_read(struct round2_secret *out, const uint8_t *i
     if (reader.error != SIGNER_OK) return reader.error;
     out->commitments = signer_calloc(count ? count : 1, sizeof *out->commitments);
     if (!out->commitments) return ERR_OUT_OF_MEMORY;
-    for (size_t k = 0; k < count && reader.error == SIGNER_OK; k++)
-        frost_read_point(&reader, &out->commitments[k]);
+    frost_read_points(&reader, out->commitments, count);
     frost_read_scalar(&reader, &out->share);
     read_counts(&reader, &out->info, count);
     enum signer_error error = frost_read_end(&reader);

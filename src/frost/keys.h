@@ -33,6 +33,9 @@ enum signer_error frost_public_package_copy(struct frost_public_package *out, co
 void frost_public_package_free(struct frost_public_package *inout);
 void frost_public_package_even_y(struct frost_public_package *inout);
 enum signer_error frost_public_package_tweak(struct frost_public_package *inout, const struct frost_root *root);
+/* Both packages of one key at once; ERR_FROST_INCORRECT_PACKAGE: their group keys differ. */
+enum signer_error frost_packages_tweak(struct frost_key_package *key, struct frost_public_package *keys,
+                                       const struct frost_root *root);
 bool frost_public_package_equal(const struct frost_public_package *a, const struct frost_public_package *b);
 const struct point *frost_verifying_share(const struct frost_public_package *package,
                                           const struct frost_identifier *identifier); /* NULL: none */

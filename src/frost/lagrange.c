@@ -106,7 +106,7 @@ static enum signer_error invert_denominators(struct scalar *factors, const struc
     for (size_t i = 0; i < set->count; i++)
         take_identifier(&all, set, i);
     product_end(&product, &all);
-    scalar_inverse_batch(factors, set->count, scratch);
+    scalar_inverse_batch_public(factors, set->count, scratch);
     for (size_t i = 0; i < set->count; i++)
         scalar_mul(&factors[i], &factors[i], &product);
     free(scratch);

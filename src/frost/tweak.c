@@ -1,4 +1,7 @@
 /* Even-Y normalisation and Taproot tweak (frost 4). The parity of the group key alone decides. */
+#include <stdlib.h>
+
+#include "base/fault.h"
 #include "frost/keys.h"
 
 /* t = TapTweak(x(key) || root) modulo n; a hash above n is reduced (D-040). */
@@ -19,8 +22,10 @@ static enum signer_error adjust_with(struct frost_adjustment *out, const struct 
     out->tweak = *tweak;
     out->key = *verifying_key;
     if (out->negate_in) point_negate(&out->key);
-    enum signer_error error = point_mul_base(&out->tweak_point, tweak);
-    if (error != SIGNER_OK) return error;
+    const struct point_term tweak_term = {tweak, NULL};
+    point_set_infinity(&out->tweak_point);
+    if (scalar_is_zero(tweak)) return SIGNER_OK;
+    point_multi_mul(&out->tweak_point, &tweak_term, 1);
     point_add(&out->key, &out->key, &out->tweak_point);
     return out->key.infinity ? ERR_FROST_GROUP : SIGNER_OK;
 }
@@ -72,10 +77,35 @@ static void adjust_key_package(struct frost_key_package *inout, const struct fro
     inout->verifying_key = adjustment->key;
 }
 
-static void adjust_public_package(struct frost_public_package *inout, const struct frost_adjustment *adjustment) {
-    for (size_t i = 0; i < inout->count; i++)
-        frost_adjust_point(&inout->shares[i].share, adjustment);
+/* All shares plus the tweak's point together, where there is one. */
+static enum signer_error add_tweak_point(struct frost_public_package *inout,
+                                         const struct frost_adjustment *adjustment) {
+    size_t count = inout->count;
+    if (adjustment->tweak_point.infinity) return SIGNER_OK;
+    struct point *sums = signer_calloc(3 * count + 1, sizeof *sums);
+    if (!sums) return ERR_OUT_OF_MEMORY;
+    const struct point *const addends[] = {sums + count, sums + 2 * count};
+    for (size_t i = 0; i < count; i++) {
+        sums[count + i] = inout->shares[i].share;
+        sums[2 * count + i] = adjustment->tweak_point;
+    }
+    point_sum_polynomials(sums, addends, 2, count);
+    for (size_t i = 0; i < count; i++)
+        inout->shares[i].share = sums[i];
+    free(sums);
+    return SIGNER_OK;
+}
+
+static enum signer_error adjust_public_package(struct frost_public_package *inout,
+                                               const struct frost_adjustment *adjustment) {
+    for (size_t i = 0; i < inout->count && adjustment->negate_in; i++)
+        point_negate(&inout->shares[i].share);
+    enum signer_error error = add_tweak_point(inout, adjustment);
+    if (error != SIGNER_OK) return error;
+    for (size_t i = 0; i < inout->count && adjustment->negate_out; i++)
+        point_negate(&inout->shares[i].share);
     inout->verifying_key = adjustment->key;
+    return SIGNER_OK;
 }
 
 void frost_key_package_even_y(struct frost_key_package *inout) {
@@ -90,14 +120,25 @@ enum signer_error frost_key_package_tweak(struct frost_key_package *inout, const
     return error;
 }
 
+enum signer_error frost_packages_tweak(struct frost_key_package *key, struct frost_public_package *keys,
+                                       const struct frost_root *root) {
+    struct frost_adjustment adjustment;
+    if (!point_equal(&key->verifying_key, &keys->verifying_key)) return ERR_FROST_INCORRECT_PACKAGE;
+    enum signer_error error = tweak_adjustment(&adjustment, &keys->verifying_key, root);
+    if (error == SIGNER_OK) error = adjust_public_package(keys, &adjustment);
+    if (error == SIGNER_OK) adjust_key_package(key, &adjustment);
+    return error;
+}
+
 void frost_public_package_even_y(struct frost_public_package *inout) {
     struct frost_adjustment adjustment;
-    if (even_adjustment(&adjustment, &inout->verifying_key)) adjust_public_package(inout, &adjustment);
+    /* Without a tweak there is nothing that could fail. */
+    if (even_adjustment(&adjustment, &inout->verifying_key)) (void)adjust_public_package(inout, &adjustment);
 }
 
 enum signer_error frost_public_package_tweak(struct frost_public_package *inout, const struct frost_root *root) {
     struct frost_adjustment adjustment;
     enum signer_error error = tweak_adjustment(&adjustment, &inout->verifying_key, root);
-    if (error == SIGNER_OK) adjust_public_package(inout, &adjustment);
+    if (error == SIGNER_OK) error = adjust_public_package(inout, &adjustment);
     return error;
 }
