@@ -1,6 +1,5 @@
 /* Search for bad shares: a set of shares is good when a sum of their equations with random weights of 128
- * bits cancels, up to a chance of 2^-128; a bad set is halved. What is left at the end is checked alone. Public
- * data throughout. */
+ * bits cancels, up to a chance of 2^-128. The shares of a bad set are checked alone. Public data throughout. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +9,7 @@
 
 #define TERMS_A_SHARE 3     /* D, E, Y */
 #define SINGLE_SHARES 8     /* up to here every share by itself is quicker */
-#define SINGLE_BAD_SHARES 3 /* after so many, every share by itself: most halves would be bad */
+#define SINGLE_BAD_SHARES 8 /* after so many, every share by itself: most blocks would be bad */
 
 struct search {
     const struct frost_round *round;
@@ -112,19 +111,6 @@ static bool set_is_good(const struct search *search, size_t from, size_t to) {
     return point_terms_cancel(chosen, count);
 }
 
-/* The first bad share at or after `from`, which exists as far as the caller knows: halves that are good are
- * left behind. What is left is looked at alone. */
-static size_t first_bad(const struct search *search, size_t from, size_t to) {
-    while (to - from > 1) {
-        size_t middle = from + (to - from) / 2;
-        if (set_is_good(search, from, middle))
-            from = middle;
-        else
-            to = middle;
-    }
-    return from;
-}
-
 static enum signer_error check_alone(struct search *search, size_t i) {
     const struct frost_package_entry *entry = &search->package->entries[i];
     const struct point *verifying_share = frost_verifying_share(search->keys, &entry->identifier);
@@ -135,18 +121,29 @@ static enum signer_error check_alone(struct search *search, size_t i) {
     return search->bad[i] ? SIGNER_OK : error;
 }
 
-/* One bad share after another, as long as the rest does not hold; after a few, the rest one by one. */
+/* About as many blocks as shares in a block: the sums of all blocks cost one look at every share, and a
+ * bad block as many single checks as there are blocks. */
+static size_t block_size(size_t count) {
+    size_t size = 1;
+    while ((size + 1) * (size + 1) <= count)
+        size++;
+    return size;
+}
+
+/* Blocks that hold are left behind; the shares of the others are checked alone, and so is everything after a
+ * few bad ones. */
 static enum signer_error search_all(struct search *search) {
-    size_t from = 0, found = 0, count = search->package->count;
-    enum signer_error error = count > SINGLE_SHARES ? set_all_terms(search) : SIGNER_OK;
-    while (from < count && error == SIGNER_OK && count > SINGLE_SHARES && found < SINGLE_BAD_SHARES) {
-        if (found > 0 && set_is_good(search, from, count)) return SIGNER_OK;
-        from = first_bad(search, from, count);
-        error = check_alone(search, from++);
-        found++;
+    size_t found = 0, count = search->package->count, size = block_size(count);
+    bool blocks = count > SINGLE_SHARES;
+    enum signer_error error = blocks ? set_all_terms(search) : SIGNER_OK;
+    for (size_t from = 0; from < count && error == SIGNER_OK; from += size) {
+        size_t to = count - from < size ? count : from + size;
+        if (blocks && found < SINGLE_BAD_SHARES && set_is_good(search, from, to)) continue;
+        for (size_t i = from; i < to && error == SIGNER_OK; i++) {
+            error = check_alone(search, i);
+            if (search->bad[i]) found++;
+        }
     }
-    for (; from < count && error == SIGNER_OK; from++)
-        error = check_alone(search, from);
     return error;
 }
 

@@ -9,8 +9,8 @@ void frost_identifier_from_member(struct frost_identifier *out, uint16_t member)
 }
 
 bool frost_identifier_to_member(uint16_t *out, const struct frost_identifier *in) {
-    for (size_t i = 0; i < FROST_IDENTIFIER_BYTES - 2; i++)
-        if (in->bytes[i] != 0) return false;
+    static const uint8_t zeros[FROST_IDENTIFIER_BYTES - 2];
+    if (memcmp(in->bytes, zeros, sizeof zeros) != 0) return false;
     *out = load_be16(in->bytes + FROST_IDENTIFIER_BYTES - 2);
     return *out != 0;
 }

@@ -9,7 +9,7 @@
  * are multiplied as plain numbers before they meet the scalar. */
 struct product {
     struct scalar value;
-    uint64_t small; /* not yet in `value` */
+    unsigned __int128 small; /* not yet in `value` */
     bool negative;
 };
 
@@ -21,14 +21,14 @@ static void product_begin(struct product *out) {
 
 static void product_flush(struct product *product) {
     struct scalar small;
-    scalar_set_u64(&small, product->small);
+    small = (struct scalar){{(uint64_t)product->small, (uint64_t)(product->small >> 64), 0, 0}};
     scalar_mul(&product->value, &product->value, &small);
     product->small = 1;
 }
 
 static void product_take_small(struct product *product, uint16_t factor) {
     product->small *= factor;
-    if (product->small >> 48) product_flush(product);
+    if (product->small >> 112) product_flush(product);
 }
 
 static void product_end(struct scalar *out, struct product *product) {
@@ -37,7 +37,7 @@ static void product_end(struct scalar *out, struct product *product) {
     scalar_negate_if(out, product->negative);
 }
 
-/* The identifiers of a set as scalars and, where all are members, as small numbers. */
+/* The identifiers of a set as small numbers, where all are members, else as scalars. */
 struct identifier_set {
     size_t count;
     bool small;
@@ -66,20 +66,23 @@ static void take_difference(struct product *product, const struct identifier_set
     scalar_mul(&product->value, &product->value, &difference);
 }
 
-static enum signer_error set_add(struct identifier_set *set, const struct frost_identifier *identifier) {
-    enum signer_error error = frost_identifier_check(identifier);
-    if (error != SIGNER_OK) return error;
-    scalar_decode(&set->points[set->count], identifier->bytes);
-    set->small = set->small && frost_identifier_to_member(&set->members[set->count], identifier);
-    set->count++;
-    return SIGNER_OK;
-}
-
-static enum signer_error set_begin(struct identifier_set *out, size_t room) {
-    *out = (struct identifier_set){.small = true};
-    out->points = signer_malloc(room * (sizeof *out->points + sizeof *out->members));
+/* `step` bytes lie between one identifier and the next. Every one is checked. */
+static enum signer_error set_make(struct identifier_set *out, const struct frost_identifier *first, size_t step,
+                                  size_t count) {
+    const uint8_t *at = (const uint8_t *)first;
+    *out = (struct identifier_set){.count = count, .small = true};
+    out->points = signer_malloc(count * (sizeof *out->points + sizeof *out->members));
     if (!out->points) return ERR_OUT_OF_MEMORY;
-    out->members = (uint16_t *)(void *)(out->points + room);
+    out->members = (uint16_t *)(void *)(out->points + count);
+    for (size_t i = 0; i < count && out->small; i++)
+        out->small = frost_identifier_to_member(&out->members[i], (const struct frost_identifier *)(at + i * step)) &&
+                     out->members[i] > 0;
+    for (size_t i = 0; i < count && !out->small; i++) {
+        const struct frost_identifier *identifier = (const struct frost_identifier *)(at + i * step);
+        enum signer_error error = frost_identifier_check(identifier);
+        if (error != SIGNER_OK) return error;
+        scalar_decode(&out->points[i], identifier->bytes);
+    }
     return SIGNER_OK;
 }
 
@@ -116,10 +119,7 @@ static enum signer_error invert_denominators(struct scalar *factors, const struc
 enum signer_error frost_lagrange(struct scalar *factors, const struct frost_identifier *identifiers, size_t count) {
     struct identifier_set set;
     if (count == 0) return ERR_FROST_IDENTIFIER_COUNT;
-    enum signer_error error = set_begin(&set, count);
-    if (error != SIGNER_OK) return error;
-    for (size_t i = 0; i < count && error == SIGNER_OK; i++)
-        error = set_add(&set, &identifiers[i]);
+    enum signer_error error = set_make(&set, identifiers, sizeof *identifiers, count);
     for (size_t i = 0; i < count && error == SIGNER_OK; i++) {
         denominator(&factors[i], &set, i);
         if (scalar_is_zero(&factors[i])) error = ERR_FROST_DUPLICATED_IDENTIFIER;
@@ -134,10 +134,8 @@ enum signer_error frost_lagrange_factor(struct scalar *out, const struct frost_s
     struct product top, bottom;
     struct scalar inverse;
     if (index >= package->count) return ERR_FROST_UNKNOWN_IDENTIFIER;
-    enum signer_error error = set_begin(&set, package->count);
-    if (error != SIGNER_OK) return error;
-    for (size_t j = 0; j < package->count && error == SIGNER_OK; j++)
-        error = set_add(&set, &package->entries[j].identifier);
+    enum signer_error error =
+        set_make(&set, &package->entries[0].identifier, sizeof package->entries[0], package->count);
     if (error != SIGNER_OK) goto cleanup;
     product_begin(&top);
     product_begin(&bottom);
