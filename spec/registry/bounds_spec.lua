@@ -140,6 +140,24 @@ describe("tombstones", function()
     end)
 end)
 
+describe("snapshot", function()
+    it("35.6 names no operator without a score or quarantine", function()
+        local book = registry.new()
+        for _, bytes in ipairs({ registry.op("score", pack(">I2 I8", 3, 0)), registry.op("quarantine", "\0\3\0") }) do
+            assert.equal("STATE_CORRUPT", registry.replay_error("part", with_op_behind(book, bytes)))
+        end
+    end)
+
+    it("35.6 has no part behind a record", function()
+        local book = registry.new():reloaded()
+        assert.has_no.errors(function() book.state:replay("part", registry.create("a"), 1, ("\0"):rep(32)) end)
+        book:put(registry.create("b"))
+        local good, why = pcall(book.state.replay, book.state, "part", registry.create("c"), 1, ("\0"):rep(32))
+        assert.is_false(good)
+        assert.equal("STATE_CORRUPT", why.error)
+    end)
+end)
+
 describe("max_sessions", function()
     it("D-091 is read at each check", function()
         local book = registry.new({ max_sessions = 1 })

@@ -259,6 +259,43 @@ describe("store opening", function()
             opens({ "first", "two" }):close()
         end)
 
+        it("35.10-12 a mark with another chain value for the base of the oldest log that is read", function()
+            opens({ "first", "two" }):close(true)
+            local second = directory .. "/state.store/" .. disk.log_name(2)
+            local base, chain = string.unpack(">I8c32", disk.read(second), 89)
+            local slot = mark_slot(store_id, 2, base, ("\x66"):rep(32))
+            disk.patch(mark, 0, slot)
+            disk.patch(mark, 4096, slot)
+            refused("state_rollback_detected")
+            slot = mark_slot(store_id, 2, base, chain)
+            disk.patch(mark, 0, slot)
+            disk.patch(mark, 4096, slot)
+            opens({ "first", "two" }):close()
+        end)
+
+        it("35.4 an OPEN whose number does not follow the one before, or whose reason nobody knows", function()
+            opens({ "first", "two" }):close(true)
+            local second = directory .. "/state.store/" .. disk.log_name(2)
+            local page = disk.read(second):sub(1, 4096)
+            local base, chain = string.unpack(">I8c32", page, 89)
+            os.remove(directory .. "/state.store/" .. disk.snapshot_name(2)) -- both logs are read
+            local slot = mark_slot(store_id, 2, base, chain)
+            disk.patch(mark, 0, slot)
+            disk.patch(mark, 4096, slot)
+            local function open_with(number, reason)
+                local body = ("\1"):rep(32) .. string.pack(">I8BI8s4", number, reason, 5, "tbtc-signer/x")
+                local frame = signer.test_forge.frame({ key = disk.key, header = page, seq = base + 1, durable = base,
+                    type = 1, previous = chain, random = ("\x77"):rep(16), body = body })
+                disk.patch(second, 4096, frame .. ("\0"):rep(4096 - #frame))
+            end
+            for _, wrong in ipairs({ { 1, 2 }, { 3, 2 }, { 2, 3 }, { 2, 4 }, { 2, 6 }, { 2, 0 } }) do
+                open_with(table.unpack(wrong))
+                refused("state_corrupt")
+            end
+            open_with(2, 5)
+            opens({ "first", "two" }):close()
+        end)
+
         it("35.16-5 bytes in the page gap between two good records", function()
             disk.patch(log, 12287, "x")
             refused("state_corrupt")
