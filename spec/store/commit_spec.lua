@@ -138,6 +138,14 @@ describe("store commit", function()
             assert.is_true(disk.read(log_path()):sub(-65536) == ("\0"):rep(65536))
         end)
 
+        it("35.4 the record behind an extension starts on a page of its own: its sync saw the one before", function()
+            fill()
+            local used = store:info().log_bytes_used
+            assert.is_true(used % 4096 > 0 and used % 4096 < 4000)
+            disk.append(store, disk.body(("f"):rep(60000)))
+            assert.equal("TSR1", disk.read(log_path()):sub((used + 4095) // 4096 * 4096 + 1):sub(1, 4))
+        end)
+
         it("35.7 without space ordinary records are F1 and protecting ones go on to the end of the room", function()
             fill()
             local texts = #disk.texts(store)

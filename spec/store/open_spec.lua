@@ -448,6 +448,13 @@ describe("store opening", function()
             opens({ "first", "two" }):close()
         end)
 
+        it("35.16-5 with padding that is not zero behind its first part", function()
+            local len = string.unpack(">I4", disk.read(snapshot), 4101)
+            assert.is_true((96 + len) % 8 > 0)
+            disk.patch(snapshot, 4096 + (96 + len) // 8 * 8 + 7, "\1")
+            refused("state_corrupt")
+        end)
+
         it("35.10-6 a damaged newest snapshot falls back to the pair before", function()
             local store = opens({ "first", "two" })
             disk.commit(store, disk.body("three"))

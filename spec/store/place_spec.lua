@@ -60,13 +60,13 @@ describe("store place", function()
             for seed = 1, 12 do
                 local machine = signer.test_disk.new(seed)
                 local deep = { path = "/a/b/state", platform = machine }
-                local made = disk.open("", deep)
-                disk.commit(made, disk.body("one"))
-                made:close(true)
+                local store = disk.open("", deep)
+                disk.commit(store, disk.body("one"))
+                store:close(true)
                 machine:power_loss()
-                made = disk.open("", deep)
-                assert.same({ "one" }, disk.texts(made))
-                made:close(true)
+                store = disk.open("", deep)
+                assert.same({ "one" }, disk.texts(store))
+                store:close(true)
             end
         end)
 
