@@ -39,7 +39,7 @@ BUILD_WITH = +@$(MAKE) $(if $(V),,-s) --no-print-directory $(if $(filter -j% --j
 SAY = $(if $(V),,@echo "  $(1) $@";)
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash workload bench install clean lint-tree FORCE
+.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash workload stress bench install clean lint-tree FORCE
 
 all: deps-quiet ## build the library, the Lua module and the command (the default)
 	$(BUILD_WITH) $(BUILD)/libfrost_tbtc.so $(BUILD)/tbtc_signer.so $(BUILD)/tbtc-signer
@@ -140,6 +140,13 @@ BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(foreach d,base curve frost,$(
 $(BUILD)/bench/core: $(addprefix bench/,core.c signing.c ceremony.c peer.c signing.h peer.h) $(BENCH_OBJECTS)
 	@mkdir -p $(@D)
 	$(call SAY,link)$(CC) $(CFLAGS_ALL) -Ibench $(filter %.c,$^) $(filter %.o,$^) $(LIBS) -o $@
+
+stress: ## compare the kernel for public points with the library for minutes (STRESS=20: how many times over)
+	@mkdir -p $(BUILD)/kernel
+	@for field in "" $(if $(filter x86_64,$(shell uname -m)),"-DSIGNER_FIELD_ADX"); do \
+	    $(CC) -std=c11 -O2 -D_GNU_SOURCE -Isrc $$field spec/curve/*.c src/base/bytes.c src/base/error.c src/base/fault.c src/curve/*.c \
+	        $$(pkg-config --cflags --libs libsecp256k1 libsodium) -lpthread -o $(BUILD)/kernel/stress && \
+	    $(BUILD)/kernel/stress $(or $(STRESS),20) || exit 1; done
 
 bench: all $(BUILD)/bench/core ## time the main operations, beside the Rust crate where cargo is there
 	@scripts/bench

@@ -35,7 +35,8 @@ end)
 describe("the specs of points and of FROST", function()
     for _, path in ipairs { "portable", "library" } do
         it("hold on the path '" .. path .. "'", function()
-            local ok, text = run(("SIGNER_KERNEL=%s busted --lua=/usr/bin/lua5.4 spec/frost spec/curve/point_spec.lua"):format(path))
+            local command = "SIGNER_KERNEL=%s busted --lua=/usr/bin/lua5.4 spec/frost spec/curve/point_spec.lua"
+            local ok, text = run(command:format(path))
             assert.is_true(ok, text)
         end)
     end
