@@ -7,7 +7,6 @@
 #include "host.h"
 
 #define WALLET_SEATS 3
-#define WALLET_THRESHOLD 2
 #define WALLET_TEXT_MAX 16384
 
 struct wallet {

@@ -102,13 +102,13 @@ static void make_table(void) {
     table_good = memcmp(digest, table_sha256, sizeof digest) == 0;
 }
 
-bool go_random_ready(void) {
+static bool table_is_good(void) {
     pthread_once(&table_once, make_table);
     return table_good;
 }
 
 bool go_random_seed(struct go_random *out, int64_t seed) {
-    if (!go_random_ready()) return false;
+    if (!table_is_good()) return false;
     seed %= MODULUS;
     if (seed < 0) seed += MODULUS;
     if (seed == 0) seed = ZERO_SEED;

@@ -18,13 +18,12 @@ struct go_random {
     size_t feed;
 };
 
-/* False when the computed table is not the expected one: then nobody may be elected. */
-bool go_random_ready(void);
-/* rand.NewSource(seed). False as go_random_ready; `out` is then unusable. */
+/* rand.NewSource(seed). False when the computed table is not the expected one: then nobody may be elected,
+ * and `out` is unusable. */
 bool go_random_seed(struct go_random *out, int64_t seed);
 uint64_t go_random_u64(struct go_random *inout);
 /* rand.Shuffle over `items` with a source of `seed`. Fewer than two items draw nothing.
- * False as go_random_ready, `items` untouched. */
+ * False as go_random_seed, `items` untouched. */
 bool go_shuffle(uint16_t *items, size_t count, int64_t seed);
 
 /* The generator's state after `calls` steps from the table's own seeding (roast 4.2): the table

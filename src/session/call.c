@@ -162,7 +162,6 @@ static enum signer_error write_record(struct call *call, const struct changes *r
     }
     engine->poisoned = true;
     changes_apply(engine->state, record, &position);
-    engine->newest_ticket = position.ticket;
     if (call->evicts) engine->eviction_ticket = position.ticket;
     depend_on(call, position.ticket);
     drop_retirements(call);

@@ -60,7 +60,6 @@ struct engine {
     struct budgets *budgets;
     struct retirements retirements;
     struct held_notices notices; /* of the critical section that runs */
-    uint64_t newest_ticket;      /* of any record of this process */
     uint64_t eviction_ticket;    /* newest record that removed a session or a wallet */
     _Atomic uint64_t counters[COUNTER_COUNT];
     struct fork_handler fork_handler;

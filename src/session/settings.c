@@ -85,7 +85,8 @@ enum signer_error settings_copy(struct settings *settings, enum knob knob, char 
     return SIGNER_OK;
 }
 
-bool settings_text(struct settings *settings, enum knob knob, char **copy) {
+/* settings_copy; false when unset (or memory ran out: never for a knob whose absence permits more). */
+static bool settings_text(struct settings *settings, enum knob knob, char **copy) {
     return settings_copy(settings, knob, copy, NULL) == SIGNER_OK && *copy != NULL;
 }
 
@@ -122,7 +123,7 @@ static enum signer_error bad_value(struct settings *settings, enum knob knob, st
 /* -- profile ---------------------------------------------------------------------------------------- */
 
 /* Without a copy: running out of memory must not turn one profile into the other. */
-enum profile settings_profile(struct settings *settings) {
+bool settings_is_production(struct settings *settings) {
     pthread_rwlock_rdlock(&settings->lock);
     const char *text = settings->installed ? settings->value[KNOB_PROFILE] : variable(settings, KNOB_PROFILE);
     bool development = text && is_word(text, "development");
@@ -130,11 +131,7 @@ enum profile settings_profile(struct settings *settings) {
     pthread_rwlock_unlock(&settings->lock);
     if (unknown && first_time(settings, &settings->warned_profile))
         notice("%s is neither production nor development; production rules hold", knob_info(KNOB_PROFILE)->variable);
-    return development ? PROFILE_DEVELOPMENT : PROFILE_PRODUCTION;
-}
-
-bool settings_is_production(struct settings *settings) {
-    return settings_profile(settings) == PROFILE_PRODUCTION;
+    return !development;
 }
 
 /* -- typed values -------------------------------------------------------------------------------------- */

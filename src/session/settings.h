@@ -66,8 +66,6 @@ bool knob_parse_bytes32(const char *text, uint8_t out[32]); /* 0x + 64 lower-cas
 char *knob_trim(char *text);                                /* in place */
 bool knob_is_blank(const char *text);
 
-enum profile { PROFILE_PRODUCTION, PROFILE_DEVELOPMENT };
-
 /* The operator's scripts that the engine asks (policy-and-lifecycle 14.4). */
 enum policy_hook { POLICY_HOOK_FIREWALL, POLICY_HOOK_DKG_ADMISSION, POLICY_HOOK_QUARANTINE, POLICY_HOOK_COUNT };
 
@@ -100,14 +98,11 @@ struct settings {
 void settings_init(struct settings *settings);
 void settings_free(struct settings *settings);
 
-enum profile settings_profile(struct settings *settings);
 bool settings_is_production(struct settings *settings);
 
 /* Copies the text of a knob (installed or environment), NULL when it is unset; freed by the caller.
  * ERR_OUT_OF_MEMORY. */
 enum signer_error settings_copy(struct settings *settings, enum knob knob, char **out, struct failure *why);
-/* The same; false when unset (or memory ran out: never for a knob whose absence permits more). */
-bool settings_text(struct settings *settings, enum knob knob, char **copy);
 /* Parsed values with default and range. A knob without default must be read with its _optional form. */
 enum signer_error settings_u64(struct settings *settings, enum knob knob, uint64_t *out, struct failure *why);
 enum signer_error settings_optional_u64(struct settings *settings, enum knob knob, uint64_t *out, bool *set,
