@@ -85,6 +85,14 @@ describe("store commit", function()
             assert.same({ 3, 4 }, { seq, kind })
         end)
 
+        it("35.8 the end syncs the log and then the mark", function()
+            disk.commit(store, disk.body("x"))
+            fault.clear()
+            store:close()
+            assert.equal(2, fault.hits("sync"))
+            assert.equal(2, fault.hits("write")) -- CLOSE, mark
+        end)
+
         it("35.4 OPEN and empty bodies are not appended; a body of 16 MiB is, a larger one is not", function()
             assert.equal("INTERNAL", failure_of(store.append, store, "open", "x"))
             assert.equal("INTERNAL", failure_of(store.append, store, "change", ""))
