@@ -126,7 +126,10 @@ local function by_library(terms)
     return sum
 end
 
-describe("sums of the kernel", function()
+-- A build with SIGNER_NO_KERNEL has none.
+local sums = kernel.name() == "library" and pending or describe
+
+sums("sums of the kernel", function()
     local LAMBDA = bytes("5363ad4cc05c30e0a5261c028812645a122e22ea20816678df02967c1b23bd72")
 
     it("agree with the library for every factor at an edge", function()

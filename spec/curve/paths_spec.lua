@@ -2,6 +2,7 @@
 --- give the same answers; a C program compares the kernel with the library on many inputs.
 local signer = require("tbtc_signer")
 
+local built_with_kernel = signer.test_kernel.name() ~= "library"
 local OUT = "build/kernel/"
 local COMPILE = "mkdir -p " .. OUT .. " && env -u LD_PRELOAD cc -std=c11 -O2 -D_GNU_SOURCE -Isrc %s spec/curve/*.c "
     .. "src/base/bytes.c src/base/error.c src/base/fault.c src/curve/*.c "
@@ -26,7 +27,7 @@ end
 describe("the kernel", function()
     it("agrees with the library over 10^6 group operations and 10^5 sums, portable", function() compare("portable", "") end)
 
-    local long = signer.test_kernel.use("assembly") and it or pending
+    local long = signer.test_kernel.name() == "assembly" and it or pending
     long("agrees with the library over as many, with long multiplications", function()
         compare("assembly", "-DSIGNER_FIELD_ADX")
     end)
@@ -34,7 +35,8 @@ end)
 
 describe("the specs of points and of FROST", function()
     for _, path in ipairs { "portable", "library" } do
-        it("hold on the path '" .. path .. "'", function()
+        local there = (built_with_kernel or path == "library") and it or pending
+        there("hold on the path '" .. path .. "'", function()
             local command = "SIGNER_KERNEL=%s busted --lua=/usr/bin/lua5.4 spec/frost spec/curve/point_spec.lua"
             local ok, text = run(command:format(path))
             assert.is_true(ok, text)
