@@ -376,7 +376,7 @@ function demo.run(options)
         return 2
     end
     demo.program = uv.fs_realpath(arg[0])
-    demo.lua = uv.exepath()
+    demo.lua = uv.exepath() or "lua5.4" -- the former needs /proc
     local stage
     processes.on_interrupt(function() if stage then stage:clean_up(processes.kill_all) end end)
     local made, folder_problem = pcall(function() stage = new_stage(options) end)
