@@ -34,10 +34,22 @@ local function eviction_order(book)
 end
 
 describe("eviction", function()
-    it("RET-2 takes the oldest retired session, by time, then by id", function()
+    it("RET-2 takes the oldest retired session, by time, then by id after a load", function()
         local book = registry.new()
         book:put(retired("c", 30), retired("b", 20), retired("a", 30), retired("d", 10))
-        assert.same({ "d", "b", "a", "c" }, eviction_order(book))
+        local copy = book:reloaded()
+        copy.state:loaded(500)
+        assert.same({ "d", "b", "a", "c" }, eviction_order(copy))
+    end)
+
+    it("RET-2 takes those of one second in the order in which they fell idle: not the one that still waits to aggregate", function()
+        local book = registry.new()
+        for _, id in ipairs({ "z", "a", "m" }) do
+            book:put(registry.bound(id, A))
+            book.state:set_live(id, true)
+        end
+        for _, id in ipairs({ "m", "z", "a" }) do book.state:set_live(id, false, 30) end
+        assert.same({ "m", "z", "a" }, eviction_order(book))
     end)
 
     it("D-124 takes idle built transactions by their build time among them, without tombstone", function()

@@ -50,6 +50,7 @@ struct state {
     bool snapshot_over; /* a CHANGE or NOTE was applied: no more snapshot ops */
     size_t active;
     uint64_t loaded_at_unix;
+    uint64_t ages_given;
     uint64_t draft_count;
     struct draft *draft; /* checked, not yet applied; at most one */
 };

@@ -57,6 +57,7 @@ static int compare_by_age(const struct tree_node *a, const struct tree_node *b) 
     const struct session *left = CONST_SESSION_OF(a, by_age);
     const struct session *right = CONST_SESSION_OF(b, by_age);
     if (left->age_unix != right->age_unix) return left->age_unix < right->age_unix ? -1 : 1;
+    if (left->age_order != right->age_order) return left->age_order < right->age_order ? -1 : 1;
     return compare_ids(left, right);
 }
 
@@ -247,7 +248,9 @@ void state_index(struct state *state, struct session *session) {
     bool idle = idle_transaction(session);
     bool retired = session_is_retired(session);
     if (idle || (retired && session_may_be_deleted(session))) {
-        session->age_unix = age_of(state, session);
+        uint64_t age_unix = age_of(state, session);
+        if (age_unix != session->age_unix) session->age_order = ++state->ages_given;
+        session->age_unix = age_unix;
         tree_insert(&state->ages, &session->by_age);
     }
     struct key_group *rekeyed = group_of(state, session->rekey.key_group);
@@ -283,6 +286,7 @@ void session_set_live(struct state *state, struct session *session, bool live, u
     if (session->live == live) return;
     state_unindex(state, session);
     session->live = live;
+    session->age_unix = 0;
     session->idle_since_unix = live ? 0 : now_unix ? now_unix : 1;
     state_index(state, session);
 }
@@ -291,6 +295,7 @@ void state_loaded(struct state *state, uint64_t now_unix) {
     state->loaded_at_unix = now_unix ? now_unix : 1;
     for (struct session *session = state_next(state, NULL); session; session = state_next(state, session)) {
         state_unindex(state, session);
+        session->age_unix = 0;
         state_index(state, session);
     }
 }

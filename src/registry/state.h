@@ -165,6 +165,7 @@ struct session {
     struct tree_node by_wallet; /* in the tree while it holds field 4 */
     struct tree_node by_age;    /* in the tree while it may be evicted */
     uint64_t age_unix;
+    uint64_t age_order; /* among those of one second: which came first in this process; by id after a load */
     bool counted_active;
     bool counted_used;
 };
