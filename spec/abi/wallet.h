@@ -40,6 +40,9 @@ static inline int json_value(char *out, size_t size, const char *json, const cha
     return 1;
 }
 
+/* Told every reply, after the library's buffer was given back. */
+static void (*wallet_heard)(const char *name, const char *reply);
+
 /* Calls with a formatted request; the reply as text in `out`. Returns the status. */
 static inline int wallet_call(char *out, const char *name, const char *format, ...) {
     static _Thread_local char body[4 * WALLET_TEXT_MAX];
@@ -56,6 +59,7 @@ static inline int wallet_call(char *out, const char *name, const char *format, .
     out[result.buffer.len] = 0;
     memset(result.buffer.ptr, 0, result.buffer.len);
     host_free(result.buffer);
+    if (wallet_heard) wallet_heard(name, out);
     return result.status_code;
 }
 

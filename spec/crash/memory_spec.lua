@@ -3,13 +3,13 @@
 -- processes of their own: one made the wallet, a twin drew the same nonces from the same randomness.
 local luv = require("luv")
 local child = require("spec.support.child")
+local images = require("spec.crash.images")
 local signer = require("tbtc_signer")
 local vectors = require("spec.support.vectors")
 
-local curve, crash, frost = signer.test_curve, signer.test_crash, signer.frost
+local crash = signer.test_crash
 local bytes = vectors.bytes
 local build = os.getenv("SIGNER_BUILD") or "build/test"
-local PLANTED = signer.curve.sha256("planted")
 local ROOT = ("\x11"):rep(32)
 
 --- Runs the signer process to its end. @return table lines by name
@@ -26,100 +26,30 @@ local function run(command, folder, key_group)
     return out
 end
 
---- Starts the signer process. @return table with pid, lines, kill
+--- Starts the signer process. @return table  of images.start
 local function start(folder, key_group, point, preload)
-    local output = assert(luv.new_pipe())
     local environment = { "SIGNER_BUILD=" .. build, "KEY_GROUP=" .. key_group, "PATH=" .. os.getenv("PATH") }
     if preload then environment[#environment + 1] = "LD_PRELOAD=" .. preload end
-    local process = { text = "" }
-    process.handle, process.pid = assert(luv.spawn("/bin/sh", {
-        args = { "-c", ("ulimit -c unlimited; exec lua5.4 spec/crash/signer.lua sign '%s' %s 2>/dev/null")
-            :format(folder, point) },
-        stdio = { nil, output, 2 }, env = environment,
-    }, function(_, signal) process.ended = signal or 0 end))
-    output:read_start(function(_, data) process.text = process.text .. (data or "") end)
-    function process.wait(until_true)
-        local limit = luv.hrtime() + 20e9
-        while not until_true() do
-            assert(luv.hrtime() < limit, "the signer process does not come to its point:\n" .. process.text)
-            assert(not process.ended, "the signer process ended:\n" .. process.text)
-            luv.run("nowait")
-            luv.sleep(5)
-        end
-    end
-    function process.kill()
-        if not process.ended then luv.process_kill(process.handle, "sigkill") end
-        local limit = luv.hrtime() + 10e9
-        while not process.ended and luv.hrtime() < limit do luv.run("once") end
-        output:close()
-        process.handle:close()
-        luv.run("nowait")
-    end
-    return process
+    return images.start(("lua5.4 spec/crash/signer.lua sign '%s' %s"):format(folder, point), environment)
 end
 
---- Sleeping, twice in a row: nothing but the fault point or its last sleep holds it then.
-local function sleeps(pid)
-    for _ = 1, 3 do
-        local state = child.read_all(("/proc/%d/stat"):format(pid)):match("%) (%a)")
-        if state ~= "S" then return false end
-        luv.sleep(30)
-    end
-    return true
-end
-
---- Everything that signing makes of the secrets, named; and the share that comes out, by member.
+--- Everything that signing makes of the secrets; and the share that comes out, by member.
 local function scratch(twin, key_group)
-    local names, secrets, shares = {}, {}, {}
-    local function keep(name, value)
-        for _, pair in ipairs({ { "", value }, { "-", curve.negate(value) } }) do
-            names[#names + 1] = pair[1] .. name
-            secrets[#secrets + 1] = pair[2]
-        end
-    end
-    local package = frost.signing_package(bytes(twin.package[1]))
+    local list, shares = images.secrets(), {}
     local key = bytes(key_group)
-    local round = signer.test_frost.round(package, key, ROOT)
-    -- Even Y, tweak, even Y again: what the share becomes before it meets the weight.
-    local internal = key:sub(2)
-    local tweak = curve.reduce(signer.curve.tagged_hash("TapTweak", internal .. ROOT))
-    local tweaked = curve.point_add("\2" .. internal, curve.mul_base(tweak))
+    local round = signer.test_frost.round(signer.frost.signing_package(bytes(twin.package[1])), key, ROOT)
     for member = 1, 3 do
         local share, hiding, binding = table.unpack(twin.secret, 3 * member - 2, 3 * member)
-        share, hiding, binding = bytes(share), bytes(hiding), bytes(binding)
-        keep("share " .. member, share)
-        keep("hiding " .. member, hiding)
-        keep("binding " .. member, binding)
-        local even = curve.negate_if(share, key:byte(1) == 3)
-        local adjusted = curve.negate_if(curve.add(even, tweak), tweaked:byte(1) == 3)
-        keep("tweaked share " .. member, curve.add(even, tweak))
-        if member < 3 then
-            local weight = curve.mul(round.lagrange[member], round.challenge)
-            local bound = curve.mul(binding, round.binding_factors[member])
-            local nonce = curve.add(hiding, bound)
-            keep("e rho " .. member, bound)
-            keep("d + e rho " .. member, nonce)
-            keep("s lambda " .. member, curve.mul(adjusted, round.lagrange[member]))
-            keep("s c " .. member, curve.mul(adjusted, round.challenge))
-            keep("s lambda c " .. member, curve.mul(adjusted, weight))
-            shares[member] = curve.add(curve.negate_if(nonce, round.odd), curve.mul(adjusted, weight))
-        end
+        shares[member] = images.keep_signing(list, { member = member, index = member < 3 and member or nil,
+            share = bytes(share), hiding = bytes(hiding), binding = bytes(binding) }, round, key, ROOT)
     end
-    return names, secrets, shares
-end
-
-local function describe_hits(hits, names)
-    local lines = {}
-    for i, hit in ipairs(hits) do
-        lines[i] = ("%s, %s, at 0x%x (%s)"):format(names[hit.secret], hit.form, hit.at, hit.place)
-    end
-    return table.concat(lines, "\n")
+    return list, shares
 end
 
 -- Under the sanitizers memory is laid out in another way, and their shadow is too large to search.
 if not child.sanitized then
     describe("memory images", function()
-        local folder, key_group, twin, names, secrets, shares, keep
+        local folder, key_group, twin, secrets, shares, keep
         local running
 
         setup(function()
@@ -128,7 +58,7 @@ if not child.sanitized then
             key_group = run("wallet", folder .. "/wallet").key[1]
             assert(os.execute(("cp -a '%s/wallet' '%s/twin'"):format(folder, folder)))
             twin = run("twin", folder .. "/twin", key_group)
-            names, secrets, shares = scratch(twin, key_group)
+            secrets, shares = scratch(twin, key_group)
             keep = folder .. "/keep.so"
             assert(os.execute(("gcc -O1 -shared -fPIC -o '%s' spec/crash/keep.c"):format(keep)))
         end)
@@ -144,24 +74,12 @@ if not child.sanitized then
             local copy = folder .. "/run"
             assert(os.execute(("rm -rf '%s'; cp -a '%s/wallet' '%s'"):format(copy, folder, copy)))
             running = start(copy, key_group, point, preload)
-            running.wait(function() return running.text:find("calling %g+\n") and sleeps(running.pid) end)
+            running.wait(function() return running.text:find("calling %g+\n") and images.sleeps(running.pid) end)
             if point == "done" then running.wait(function() return running.text:find("share %x+\n") end) end
             assert.equal(twin.package[1], running.text:match("package (%x+)"))
         end
 
-        local function assert_clean(what)
-            local list = table.move(secrets, 1, #secrets, 1, {})
-            list[#list + 1] = PLANTED
-            what.secrets = list
-            local hits, searched = crash.search(what)
-            local bad, planted = {}, 0
-            for _, hit in ipairs(hits) do
-                if hit.secret == #list then planted = planted + 1 else bad[#bad + 1] = hit end
-            end
-            assert.equal("", describe_hits(bad, names))
-            assert.is_true(planted > 0, "the planted value was not found")
-            assert.is_true(searched > 1000000)
-        end
+        local function assert_clean(what) images.assert_clean(secrets, what) end
 
         it("the recomputed scalars are those of the engine: they add up to its share", function()
             reach("done")
@@ -171,8 +89,8 @@ if not child.sanitized then
         it("the search finds them where they may be: in the guarded memory", function()
             reach("after_append")
             local found = {}
-            for _, hit in ipairs((crash.search({ pid = running.pid, secrets = secrets, hidden = true }))) do
-                found[names[hit.secret]] = hit.place
+            for _, hit in ipairs((crash.search({ pid = running.pid, secrets = secrets.values, hidden = true }))) do
+                found[secrets.names[hit.secret]] = hit.place
             end
             for _, name in ipairs({ "share 1", "share 2", "share 3", "hiding 1", "binding 1", "hiding 3" }) do
                 assert.equal("left out of dumps", found[name], name)
@@ -206,8 +124,9 @@ if not child.sanitized then
                 return
             end
             reach("after_share")
-            luv.kill(running.pid, "sigabrt")
             local pid = running.pid
+            luv.kill(pid, "sigabrt")
+            running.await_end() -- a second signal would cut the file short
             running.kill()
             running = nil
             local name = assert(io.popen(("ls -d %s* *.%d 2>/dev/null"):format(pattern, pid))):read("l")
