@@ -66,6 +66,14 @@ describe("host", function()
         assert.truthy(run.out:find("parent signs", 1, true))
     end)
 
+    it("whose stderr is a pipe that nobody reads is served, without a signal; its own SIGPIPE stays", function()
+        local run = host.run("pipe_host")
+        assert.is_nil(run.signal)
+        assert.are.equal(0, run.status, run.err)
+        assert.are.equal("invalid_configuration_value", lines(run)[1].reply:match('"reason_code":"([^"]+)"'), run.out)
+        assert.are.same({ "waiting 0", "waiting 1" }, { run.out:match("(waiting %d)\n(waiting %d)") })
+    end)
+
     it("that runs out of memory at any allocation gets an answer that it can give back", function()
         if child.sanitized then return end
         local run = host.run("memory_host", "-rdynamic")

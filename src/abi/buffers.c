@@ -3,11 +3,11 @@
 
 #include <pthread.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/notice.h"
 #include "runtime/runtime.h"
 
 #define CHAINS 256
@@ -94,12 +94,12 @@ void buffers_free(uint8_t *ptr, size_t len) {
     bool fallback = !found && give_fallback(ptr);
     pthread_mutex_unlock(&mutex);
     if (!found) {
-        if (!fallback) fputs("frost_tbtc_free_buffer: unknown or freed pointer, left alone\n", stderr);
+        if (!fallback) notice_plain("frost_tbtc_free_buffer: unknown or freed pointer, left alone");
         return;
     }
     if (found->len != len)
-        fprintf(stderr, "frost_tbtc_free_buffer: length %zu given for a buffer of %zu bytes; wiped and freed whole\n",
-                len, found->len);
+        notice_plain("frost_tbtc_free_buffer: length %zu given for a buffer of %zu bytes; wiped and freed whole", len,
+                     found->len);
     sodium_memzero(found->data, found->capacity);
     free(found->data);
     free(found);

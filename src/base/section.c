@@ -2,8 +2,9 @@
 #include "base/section.h"
 
 #ifdef SIGNER_TEST
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "base/notice.h"
 
 static _Thread_local unsigned held;
 
@@ -17,7 +18,8 @@ void section_end(void) {
 
 void section_forbids(const char *work) {
     if (!held) return;
-    fprintf(stderr, "tbtc-signer: %s while the engine mutex is held\n", work);
+    notice_hold(NULL);
+    notice("%s while the engine mutex is held", work);
     abort();
 }
 #else

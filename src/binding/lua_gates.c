@@ -16,12 +16,12 @@
  *   answer_wallet_output(call) */
 #include <string.h>
 
+#include "base/notice.h"
 #include "binding/call_object.h"
 #include "binding/settings_object.h"
 #include "curve/hash.h"
 #include "curve/point.h"
 #include "session/gates.h"
-#include "session/notice.h"
 #include "session/policy_ask.h"
 #include "session/policy_input.h"
 

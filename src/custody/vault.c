@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "base/fault.h"
+#include "base/notice.h"
 #include "custody/arena.h"
 #include "custody/fork.h"
 #include "custody/poison.h"
@@ -59,7 +60,7 @@ static void say_unlockable(const char *before, const char *after) {
     char text[32] = "none";
     if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
         snprintf(text, sizeof text, "%llu bytes", (unsigned long long)limit.rlim_cur);
-    fprintf(stderr, "tbtc-signer: %s (limit on locked memory, ulimit -l: %s)%s\n", before, text, after);
+    notice("%s (limit on locked memory, ulimit -l: %s)%s", before, text, after);
 }
 
 /* Decides about memory that could not be protected. */
@@ -93,7 +94,8 @@ static enum signer_error make_room(struct vault *vault, size_t len, struct room 
 static void slot_open_check(uint8_t *memory, size_t len) {
     size_t room = arena_room_bytes(len);
     if (!sodium_is_zero(memory, room)) {
-        fputs("vault: a released slot was written to\n", stderr);
+        notice_hold(NULL);
+        notice("vault: a released slot was written to");
         abort();
     }
     memset(memory + len, CANARY, room - len);
@@ -102,7 +104,8 @@ static void slot_open_check(uint8_t *memory, size_t len) {
 static void slot_close_check(const uint8_t *memory, size_t len) {
     for (size_t i = len; i < arena_room_bytes(len); i++) {
         if (memory[i] == CANARY) continue;
-        fputs("vault: a write past the end of a slot\n", stderr);
+        notice_hold(NULL);
+        notice("vault: a write past the end of a slot");
         abort();
     }
 }

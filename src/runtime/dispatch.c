@@ -5,10 +5,10 @@
  *
  * A stage that is missing is skipped. The outcome of the last stage is the reply. */
 #include <lauxlib.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/notice.h"
 #include "binding/binding.h"
 #include "binding/call_object.h"
 #include "runtime/decode.h"
@@ -253,8 +253,8 @@ static void log_internal(const struct dispatch *dispatch, const struct envelope 
     }
     if (place && colons < 2) len = 0;
     detail[len] = 0;
-    fprintf(stderr, "signer_error call=%s error=%s reason_code=%s detail=%s%s\n", dispatch->request->endpoint,
-            info->name, info->reason_code ? info->reason_code : "none", detail, place ? " (payload redacted)" : "");
+    notice_plain("signer_error call=%s error=%s reason_code=%s detail=%s%s", dispatch->request->endpoint, info->name,
+                 info->reason_code ? info->reason_code : "none", detail, place ? " (payload redacted)" : "");
 }
 
 static bool answer_without_lua(struct runtime *runtime, struct buffer *reply) {

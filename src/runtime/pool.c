@@ -4,11 +4,11 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/notice.h"
 #include "base/section.h"
 #include "binding/binding.h"
 #include "runtime/lua_origin.h"
@@ -83,7 +83,8 @@ static int open_state(lua_State *L) {
 
 static int panic(lua_State *L) {
     (void)L;
-    fputs("tbtc-signer: a Lua error outside a protected call\n", stderr);
+    notice_hold(NULL);
+    notice("a Lua error outside a protected call");
     return 0; /* Lua aborts */
 }
 
@@ -105,7 +106,7 @@ static struct lua_slot *slot_open(struct runtime *runtime) {
     lua_pushlightuserdata(slot->L, runtime);
     if (lua_pcall(slot->L, 1, 0, 0) != LUA_OK) {
         const char *text = lua_type(slot->L, -1) == LUA_TSTRING ? lua_tostring(slot->L, -1) : "unknown";
-        fprintf(stderr, "tbtc-signer: cannot open a Lua state: %s\n", text);
+        notice("cannot open a Lua state: %s", text);
         goto failed;
     }
     return slot;

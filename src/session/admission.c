@@ -1,9 +1,8 @@
 /* Rules of DKG admission, in order (policy-and-lifecycle 4). */
 #include "session/admission.h"
+#include "session/policy_notice.h"
 
 #include <stdlib.h>
-
-#include "session/notice.h"
 
 static bool holds(const uint16_t *list, size_t count, uint16_t value) {
     for (size_t i = 0; i < count; i++)

@@ -9,8 +9,8 @@
 #include "session/budget.h"
 #include "session/firewall.h"
 #include "session/gates.h"
-#include "session/notice.h"
 #include "session/policy_input.h"
+#include "session/policy_notice.h"
 
 #define INPUT_CAP_WITHOUT_FIREWALL 10000u
 #define SEQUENCE_FINAL 0xffffffffu

@@ -13,11 +13,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/notice.h"
 #include "base/platform.h"
 #include "custody/fork.h"
 #include "custody/vault.h"
 #include "registry/state.h"
-#include "session/notice.h"
 #include "session/settings.h"
 #include "store/anchor_file.h"
 #include "store/store.h"

@@ -5,7 +5,7 @@
 
 #include "bitcoin/fee.h"
 #include "bitcoin/script.h"
-#include "session/notice.h"
+#include "session/policy_notice.h"
 
 #define STAGE "signing_policy_firewall"
 

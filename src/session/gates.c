@@ -6,8 +6,8 @@
 
 #include "curve/hash.h"
 #include "session/firewall.h"
-#include "session/notice.h"
 #include "session/policy_input.h"
+#include "session/policy_notice.h"
 
 #define HEARTBEAT_BYTES 16
 #define HEARTBEAT_PREFIX_BYTES 8

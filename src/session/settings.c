@@ -9,8 +9,8 @@
 #include <strings.h>
 
 #include "base/fault.h"
+#include "base/notice.h"
 #include "bitcoin/transaction.h"
-#include "session/notice.h"
 
 #define FALLBACK_STATE_FILE "frost_tbtc_engine_state.json"
 

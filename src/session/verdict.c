@@ -6,7 +6,6 @@
 
 #include "curve/hash.h"
 #include "session/call.h"
-#include "session/notice.h"
 #include "session/policy_input.h"
 
 #define RECORDED_INPUT_MAX 65536u /* sealed-store 35.6, op 22 */

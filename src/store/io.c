@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/notice.h"
 
 #define WINDOW_BYTES 262144u
 #define ZEROS_BYTES 65536u
@@ -26,7 +27,7 @@ void store_report(const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "tbtc-signer: store: %s\n", line);
+    notice("store: %s", line);
 }
 
 enum signer_error io_read(const struct platform *platform, int file, void *out, size_t len, uint64_t offset,

@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "base/notice.h"
 #include "base/platform.h"
 #include "base/section.h"
 
@@ -312,6 +313,6 @@ enum signer_error key_provider_fetch(const struct key_provider *provider, struct
     if (!error) return SIGNER_OK;
     vault_wipe(vault, *key);
     *key = 0;
-    fprintf(stderr, "tbtc-signer: %s\n", reason.detail);
+    notice("%s", reason.detail);
     return fail(why, error, "%s", reason.detail);
 }
