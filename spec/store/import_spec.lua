@@ -1,5 +1,5 @@
--- The reference's schema-3 envelope: opened strictly, taken over once, given out again as the same payload
--- (sealed-store 5, 6, 8, 10, 32, 35.9; D-025, D-081, D-123, D-125, D-139).
+-- The reference's envelope, schemas 3 and 4: opened strictly, taken over once, given out again as the same
+-- payload (sealed-store 5, 6, 8, 10, 18, 32, 35.9; D-025, D-081, D-123, D-125, D-139).
 local disk = require("spec.store.disk")
 local engines = require("spec.support.engines")
 local registry = require("spec.support.registry")
@@ -262,6 +262,9 @@ describe("import of an old state file", function()
             { sealed .. "x", "state_corrupt" },
             { swap('"schema_version":3', '"schema_version":2'), "state_version_unsupported" },
             { swap('"schema_version":3', '"schema_version":4,"state_generation":7'), "state_version_unsupported" },
+            { envelope(EMPTY_STATE, { generation = 7 }), "state_version_unsupported" },
+            { swap('"schema_version":3', '"schema_version":3,"state_generation":7'), "state_corrupt" },
+            { swap('"schema_version":3', '"schema_version":5'), "state_version_unsupported" },
             { swap('"schema_version":3', '"schema_version":"3"'), "state_corrupt" },
             { swap('"schema_version":3', '"schema_version":3,"comment":"x"'), "state_corrupt" },
             { swap("xchacha20poly1305", "XChaCha20Poly1305"), "state_version_unsupported" },
@@ -382,5 +385,140 @@ describe("import of an old state file", function()
         end
         disk.shell("rm '%s/state'; mv '%s/aside' '%s/state.store'", folder, folder, folder)
         assert.is_nil(reason())
+    end)
+
+    describe("of envelope schema 4, by the tool alone", function()
+        local tools = signer.store_tools
+
+        --- @return table|nil result; or nil, its reason code or error, the text
+        local function take_over(generation, variables)
+            local engine = open(variables)
+            local good, result = pcall(tools.take_over, engine.raw, generation)
+            engine:abandon()
+            if good then return result end
+            assert(type(result) == "table", result)
+            return nil, result.reason_code or result.error, result.detail
+        end
+
+        local function payload_now()
+            local engine = open()
+            touch(engine)
+            local text = importer.engine_payload(engine.raw)
+            engine:close()
+            return text
+        end
+
+        local function untouched(before)
+            assert.equal(before, (disk.picture(folder):gsub("\n%./state%.lock[^\n]*", "")))
+            assert.is_false(disk.exists(folder .. "/state.store"))
+        end
+
+        it("32 seals and opens the reference's envelope: tag of schema 4, generation 7", function()
+            local vector = vectors.load("store/envelope-v3")
+            local sealed = importer.seal({ payload = vector.payload, key = bytes(vector.key), nonce = bytes(vector.nonce),
+                generation = 7 })
+            local fields = require("cjson").decode(sealed)
+            assert.equal(vector.tags.schema_4_generation_7, fields.authentication_tag)
+            assert.equal(vector.ciphertext_sha256, hex(signer.curve.sha256(bytes(fields.ciphertext))))
+            assert.truthy(sealed:find('","state_generation":7}', 1, true))
+            put(sealed)
+            assert.is_true(take_over(7, { STATE_ENCRYPTION_KEY_HEX = vector.key }).imported)
+        end)
+
+        it("D-081 is taken over with the operator's generation, once; the engine goes on from there", function()
+            local sealed = envelope(FULL, { generation = 41 })
+            put(sealed)
+            assert.equal("state_version_unsupported", reason())
+            assert.is_true(take_over(41).imported)
+            assert.is_false(disk.exists(folder .. "/state"))
+            assert.equal(FULL, payload_now())
+            assert.equal("STATE_IMPORT_CONFLICT", select(2, pcall(tools.take_over, open().raw, 41)).error)
+            put(sealed) -- the same file again: only renamed (D-139)
+            assert.equal(FULL, payload_now())
+            assert.is_false(disk.exists(folder .. "/state"))
+            put(envelope(EMPTY_STATE, { generation = 42 }))
+            assert.equal("state_import_conflict", select(2, take_over(41)))
+            assert.equal("state_import_conflict", reason())
+        end)
+
+        it("18 a generation above the given one is newer and good, one below is an older copy", function()
+            put(envelope(EMPTY_STATE, { generation = 41 }))
+            local before = disk.picture(folder)
+            local _, why, text = take_over(42)
+            assert.equal("state_rollback_detected", why)
+            assert.truthy(text:find("41", 1, true) and text:find("42", 1, true))
+            untouched(before)
+            assert.is_true(take_over(40).imported)
+        end)
+
+        it("18 the whole range of generations", function()
+            put(envelope(EMPTY_STATE, { generation = math.maxinteger }))
+            assert.is_true(take_over(math.maxinteger).imported)
+        end)
+
+        it("5.3 the generation is authenticated: another number in the file is damage", function()
+            put((envelope(EMPTY_STATE, { generation = 41 }):gsub('"state_generation":41', '"state_generation":99')))
+            local before = disk.picture(folder)
+            assert.equal("state_corrupt", select(2, take_over(41)))
+            untouched(before)
+        end)
+
+        it("D-081 refuses schemas 2, 3 and 5, plaintext, no file, another key; nothing is touched", function()
+            local sealed = envelope(EMPTY_STATE, { generation = 41 })
+            local cases = {
+                { envelope(EMPTY_STATE), "state_version_unsupported" },
+                { sealed:gsub('"schema_version":4', '"schema_version":2'), "state_version_unsupported" },
+                { sealed:gsub('"schema_version":4', '"schema_version":5'), "state_version_unsupported" },
+                { sealed:gsub(',"state_generation":41', ""), "state_corrupt" },
+                { sealed:gsub('"state_generation":41', '"state_generation":"41"'), "state_corrupt" },
+                { sealed:gsub('"state_generation":41', '"state_generation":41.0'), "state_corrupt" },
+                { EMPTY_STATE, "state_corrupt" }, { "", "state_corrupt" },
+                { envelope(EMPTY_STATE, { generation = 41, key = ("\1"):rep(32) }), "state_key_mismatch" },
+                { envelope("{}", { generation = 41 }), "state_corrupt" },
+            }
+            for index, case in ipairs(cases) do
+                put(case[1])
+                local before = disk.picture(folder)
+                for _ = 1, 2 do assert.equal(case[2], select(2, take_over(41)), "case " .. index) end
+                untouched(before)
+            end
+            os.remove(folder .. "/state")
+            assert.equal("VALIDATION", select(2, take_over(41)))
+            assert.is_false(disk.exists(folder .. "/state.store"))
+        end)
+
+        it("D-139 a cut import is finished by the next run of the tool, or by the engine once the store is there", function()
+            local sealed = envelope(FULL, { generation = 41 })
+            local faults = signer.test_fault
+            for _, again in ipairs({ "tool", "engine" }) do
+                for nth = 1, 4 do
+                    disk.shell("rm -rf '%s'/*", folder)
+                    put(sealed)
+                    faults.arm("rename", "error", nth, true)
+                    local _, why = take_over(41)
+                    faults.clear()
+                    if not why then break end
+                    assert.equal("state_io", why)
+                    local there = disk.exists(folder .. "/state.store")
+                    if again == "tool" or not there then
+                        assert.is_true(take_over(41).imported)
+                    end
+                    assert.equal(FULL, payload_now(), again .. nth)
+                    assert.is_false(disk.exists(folder .. "/state"))
+                end
+            end
+        end)
+
+        it("D-139 init finishes its own cut import too", function()
+            put(envelope(FULL))
+            signer.test_fault.arm("rename", "error", 3, true)
+            local engine = open()
+            assert.is_false((pcall(tools.init, engine.raw)))
+            signer.test_fault.clear()
+            assert.is_true(tools.init(engine.raw).imported)
+            assert.equal("STATE_IMPORT_CONFLICT", select(2, pcall(tools.init, engine.raw)).error)
+            engine:abandon()
+            assert.equal(FULL, payload_now())
+        end)
     end)
 end)

@@ -10,6 +10,7 @@
  *     inspection:floors()     -> list of { session_id, highest_attempt_number }, nil as above
  *     inspection:close()
  *   result = store_tools.init(engine) | compact(engine) | rekey(engine, { command =, timeout_s = } | { variable = })
+ *       | take_over(engine, lowest generation)
  *   adoption = store_tools.adopt(engine)
  *   counts = store_tools.import(engine, json)
  * Each raises the typed error of what failed. */
@@ -211,6 +212,15 @@ static int init(lua_State *L) {
     return push_result(L, &result);
 }
 
+static int take_over(lua_State *L) {
+    struct store_result result;
+    struct failure why = {0};
+    const lua_Integer lowest = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, lowest >= 1, 2, "the generation is at least 1");
+    binding_check(L, store_tool_take_over(&result, binding_check_engine(L, 1), (uint64_t)lowest, &why), &why);
+    return push_result(L, &result);
+}
+
 static int compact(lua_State *L) {
     struct store_result result;
     struct failure why = {0};
@@ -284,8 +294,8 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg functions[] = {
-    {"inspect", inspect}, {"init", init},     {"compact", compact}, {"rekey", rekey},
-    {"adopt", adopt},     {"import", import}, {NULL, NULL},
+    {"inspect", inspect}, {"init", init},   {"take_over", take_over}, {"compact", compact},
+    {"rekey", rekey},     {"adopt", adopt}, {"import", import},       {NULL, NULL},
 };
 
 int luaopen_binding_store_tools(lua_State *L) {

@@ -1,7 +1,8 @@
 /* test_import: the old state file and the protection data over a test_registry state (test build).
  *
  *   test_import.payload(state, json)       fills a genesis state      test_import.export(state) -> json
- *   test_import.seal{ payload =, provider =, key = 32 bytes, nonce = 24 bytes } -> schema-3 envelope
+ *   test_import.seal{ payload =, provider =, key = 32 bytes, nonce = 24 bytes, generation = nil } -> envelope:
+ *       schema 3, with a generation schema 4
  *   test_import.protection(state, store id, seq, chain) -> json
  *   test_import.unite(state, json, seq) -> { sessions =, entries =, tombstones =, events =, operators =, canary = }
  *   test_import.engine_payload(engine) -> json      of an engine whose state is open */
@@ -62,7 +63,9 @@ static int seal(lua_State *L) {
     const uint8_t *key = binding_check_raw(L, -1, 32);
     lua_getfield(L, 1, "nonce");
     const uint8_t *nonce = binding_check_raw(L, -1, 24);
-    return push_json(L, old_file_seal(&out, &text, provider, key, nonce), &out);
+    lua_getfield(L, 1, "generation");
+    uint64_t generation = (uint64_t)luaL_optinteger(L, -1, 0);
+    return push_json(L, old_file_seal(&out, &text, provider, generation, key, nonce), &out);
 }
 
 static int protection(lua_State *L) {

@@ -1,4 +1,4 @@
-/* State of the reference's schema-3 envelope, once it is decrypted: strict reading, back-fill
+/* State of the reference's envelope (schemas 3 and 4), once it is decrypted: strict reading, back-fill
  * (sealed-store 6, 8.1, 10; D-081, D-123, D-125). */
 #ifndef SIGNER_REGISTRY_IMPORT_H
 #define SIGNER_REGISTRY_IMPORT_H

@@ -20,11 +20,15 @@ enum signer_error store_tool_inspect(struct verify *out, struct engine *engine, 
     return error;
 }
 
-/* Whether a store lies there, looked at without writing. Where none does, what an opening would say. */
-static enum signer_error look(const struct store_options *options, bool *present, struct failure *why) {
+struct sight {
+    bool present, old_file;
+};
+
+/* What lies there, looked at without writing. Where no store does, what an opening would say. */
+static enum signer_error look(const struct store_options *options, struct sight *sight, struct failure *why) {
     struct verify verify;
     enum signer_error error = verify_place(&verify, options, why);
-    *present = verify.present;
+    *sight = (struct sight){verify.present, verify.old_file};
     if (error == SIGNER_OK && !verify.present && verify.fate.error != SIGNER_OK)
         error = fail(why, verify.fate.error, "%s", verify.fate.detail);
     verify_close(&verify);
@@ -64,28 +68,45 @@ static enum signer_error with_store(struct store_result *out, const struct store
     return error;
 }
 
-enum signer_error store_tool_init(struct store_result *out, struct engine *engine, struct failure *why) {
+/* A store with a state file beside it is one whose making was cut short, or a conflict: the opening knows. */
+static enum signer_error make_store(struct store_result *out, struct engine *engine, uint64_t lowest,
+                                    struct failure *why) {
     struct store_plan plan;
-    bool present = false;
+    struct sight sight = {0};
     enum signer_error error = plan_for_tool(engine, &plan, why);
     /* The directory of the state path may be missing still: then there is no store either. */
     struct failure unheard = {0};
     if (error == SIGNER_OK) {
-        enum signer_error looked = look(&plan.options, &present, &unheard);
+        enum signer_error looked = look(&plan.options, &sight, &unheard);
         if (looked == ERR_STATE_LOCKED || looked == ERR_STATE_PATH_UNSAFE)
             error = fail(why, looked, "%s", unheard.detail);
     }
-    if (error == SIGNER_OK && present) error = fail(why, ERR_STATE_IMPORT_CONFLICT, "a store is there already");
+    if (error == SIGNER_OK && sight.present && !sight.old_file)
+        error = fail(why, ERR_STATE_IMPORT_CONFLICT, "a store is there already");
+    if (error == SIGNER_OK && lowest && !sight.old_file)
+        error = fail(why, ERR_VALIDATION, "there is no state file at the state path");
+    plan.options.import_generation = lowest;
     if (error == SIGNER_OK) error = with_store(out, &plan.options, NULL, NULL, why);
     store_plan_free(&plan);
     return error;
 }
 
+enum signer_error store_tool_init(struct store_result *out, struct engine *engine, struct failure *why) {
+    return make_store(out, engine, 0, why);
+}
+
+enum signer_error store_tool_take_over(struct store_result *out, struct engine *engine, uint64_t lowest,
+                                       struct failure *why) {
+    if (lowest == 0) return fail(why, ERR_VALIDATION, "the generation of a state file is at least 1");
+    return make_store(out, engine, lowest, why);
+}
+
 static enum signer_error open_existing(struct store_plan *plan, struct engine *engine, struct failure *why) {
-    bool present = false;
+    struct sight sight = {0};
     enum signer_error error = plan_for_tool(engine, plan, why);
-    if (error == SIGNER_OK) error = look(&plan->options, &present, why);
-    if (error == SIGNER_OK && !present) error = fail(why, ERR_STATE_CORRUPT, "there is no store at the state path");
+    if (error == SIGNER_OK) error = look(&plan->options, &sight, why);
+    if (error == SIGNER_OK && !sight.present)
+        error = fail(why, ERR_STATE_CORRUPT, "there is no store at the state path");
     return error;
 }
 

@@ -17,8 +17,13 @@ struct store_result {
     bool imported; /* from an old state file */
 };
 
-/* Makes a new store, or takes over an old state file. ERR_STATE_IMPORT_CONFLICT: a store is there. */
+/* Makes a new store, or takes over an old state file of envelope schema 3; what a crash cut short it
+ * finishes. ERR_STATE_IMPORT_CONFLICT: a store is there. */
 enum signer_error store_tool_init(struct store_result *out, struct engine *engine, struct failure *why);
+/* Takes over an old state file of envelope schema 4, likewise. `lowest`: the generation that the operator
+ * knows of, at least 1. ERR_VALIDATION: no file is there; ERR_STATE_ROLLBACK: the file is older. */
+enum signer_error store_tool_take_over(struct store_result *out, struct engine *engine, uint64_t lowest,
+                                       struct failure *why);
 /* Opens and closes: a snapshot of the state, old files gone. ERR_STATE_CORRUPT: no store is there. */
 enum signer_error store_tool_compact(struct store_result *out, struct engine *engine, struct failure *why);
 /* Seals the state again under the key of `provider`. A crash leaves a store under exactly one key. */

@@ -128,7 +128,7 @@ static enum signer_error fill_files(struct store *store, const struct old_file *
     struct buffer imported;
     buffer_init(&imported);
     chain_genesis(base.base_chain, core->store_id);
-    if (old->present) core->sink.import_body(core->sink.context, &imported, IMPORT_SCHEMA, old->sha256, now_ms / 1000);
+    if (old->present) core->sink.import_body(core->sink.context, &imported, old->schema, old->sha256, now_ms / 1000);
     enum signer_error error = buffer_status(&imported);
     if (error == SIGNER_OK)
         error = write_id(store, why);

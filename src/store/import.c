@@ -1,4 +1,4 @@
-/* The schema-3 envelope of an old state file. */
+/* The envelope of an old state file, schemas 3 and 4. */
 #include "store/import.h"
 
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 #define FILE_BYTES_MAX (2 * (IMPORT_PAYLOAD_BYTES_MAX + TAG_BYTES) + ENVELOPE_REST)
 #define KEY_ID_CHARACTERS 71u
 #define ALGORITHM "xchacha20poly1305"
+#define GENERATION "state_generation"
 
 /* Texts as they stand in the file: the nonce is authenticated in that form (sealed-store 5.3). */
 enum envelope_text { TEXT_ALGORITHM, TEXT_PROVIDER, TEXT_KEY_ID, TEXT_NONCE, TEXT_CIPHERTEXT, TEXT_TAG, TEXT_COUNT };
@@ -26,8 +27,8 @@ static const char *const text_names[TEXT_COUNT] = {"encryption_algorithm", "key_
                                                    "ciphertext",           "authentication_tag"};
 
 struct envelope {
-    bool has_schema;
-    uint64_t schema;
+    bool has_schema, has_generation;
+    uint64_t schema, generation;
     struct bytes texts[TEXT_COUNT];
 };
 
@@ -82,8 +83,11 @@ static bool read_member(struct json_reader *json, const struct json_token *key, 
         out->schema = value.integer;
         return value.kind == JSON_INTEGER;
     }
-    /* Only schema 4 has it, and that one is refused by its number. */
-    if (json_text_is(key, "state_generation", strlen("state_generation"))) return value.kind == JSON_INTEGER;
+    if (json_text_is(key, GENERATION, strlen(GENERATION))) {
+        out->has_generation = true;
+        out->generation = value.integer;
+        return value.kind == JSON_INTEGER;
+    }
     for (int i = 0; i < TEXT_COUNT; i++) {
         if (!json_text_is(key, text_names[i], strlen(text_names[i]))) continue;
         out->texts[i] = (struct bytes){(const uint8_t *)value.text, value.len};
@@ -103,6 +107,23 @@ static bool read_envelope(struct json_reader *json, struct envelope *out) {
     return out->has_schema;
 }
 
+static enum signer_error check_schema(const struct envelope *envelope, uint64_t lowest, struct failure *why) {
+    if (envelope->schema == IMPORT_SCHEMA_GENERATION && lowest == 0)
+        return fail(why, ERR_STATE_VERSION,
+                    "the state file has envelope schema 4: it is taken over offline, with its generation "
+                    "(tbtc-signer store import --generation)");
+    if (envelope->schema == IMPORT_SCHEMA && lowest != 0)
+        return fail(why, ERR_STATE_VERSION,
+                    "the state file has envelope schema 3, which carries no generation: it is taken over without one "
+                    "(tbtc-signer store init)");
+    if (envelope->schema != IMPORT_SCHEMA && envelope->schema != IMPORT_SCHEMA_GENERATION)
+        return fail(why, ERR_STATE_VERSION, "the state file has envelope schema %" PRIu64 ", only 3 and 4 are imported",
+                    envelope->schema);
+    if (envelope->has_generation != (envelope->schema == IMPORT_SCHEMA_GENERATION))
+        return no_envelope(why, "state_generation belongs to schema 4, and to that one always");
+    return SIGNER_OK;
+}
+
 static enum signer_error parse(struct envelope *out, const struct old_file *file, const struct core *core,
                                struct failure *why) {
     uint64_t hash_key;
@@ -113,11 +134,7 @@ static enum signer_error parse(struct envelope *out, const struct old_file *file
     json_init_bounded(json, file->data, file->len, hash_key, JSON_MEMBERS_MAX);
     bool read = read_envelope(json, out);
     free(json);
-    if (!read) return no_envelope(why, "not the members of sealed-store 5.1 (plaintext state is not read)");
-    if (out->schema != IMPORT_SCHEMA)
-        return fail(why, ERR_STATE_VERSION, "the state file has envelope schema %" PRIu64 ", only %u is imported",
-                    out->schema, IMPORT_SCHEMA);
-    return SIGNER_OK;
+    return read ? SIGNER_OK : no_envelope(why, "not the members of sealed-store 5.1 (plaintext state is not read)");
 }
 
 static bool text_is(struct bytes text, const char *expected) {
@@ -137,12 +154,14 @@ static void put_labelled(struct buffer *out, const char *label, const void *valu
     buffer_lp(out, value, len);
 }
 
-static void make_aad(struct buffer *out, const struct bytes texts[TEXT_COUNT]) {
-    uint8_t schema[2];
-    store_be16(schema, IMPORT_SCHEMA);
+static void make_aad(struct buffer *out, const struct envelope *envelope) {
+    uint8_t schema[2], generation[8];
+    store_be16(schema, (uint16_t)envelope->schema);
+    store_be64(generation, envelope->generation);
     put_labelled(out, "schema_version", schema, sizeof schema);
     for (int i = TEXT_ALGORITHM; i <= TEXT_NONCE; i++)
-        put_labelled(out, text_names[i], texts[i].data, texts[i].len);
+        put_labelled(out, text_names[i], envelope->texts[i].data, envelope->texts[i].len);
+    if (envelope->has_generation) put_labelled(out, GENERATION, generation, sizeof generation);
 }
 
 static enum signer_error check_key(const struct envelope *envelope, enum key_provider_kind provider,
@@ -160,7 +179,7 @@ static bool hex_of(uint8_t *out, struct bytes text, size_t len) {
     return text.len == 2 * len && hex_decode(out, (const char *)text.data, text.len);
 }
 
-/* The ciphertext is decoded and opened in place, in the vault. */
+/* The ciphertext is decoded and opened in place, in the vault; after an error the caller wipes it. */
 static enum signer_error decrypt(const struct envelope *envelope, const struct core *core, vault_handle *payload,
                                  struct failure *why) {
     uint8_t nonce[NONCE_BYTES], tag[TAG_BYTES];
@@ -174,7 +193,7 @@ static enum signer_error decrypt(const struct envelope *envelope, const struct c
     enum signer_error error = vault_new(core->vault, SECRET_BYTES, len, payload, &memory);
     if (error != SIGNER_OK) return fail_plain(why, error);
     buffer_init(&aad);
-    make_aad(&aad, envelope->texts);
+    make_aad(&aad, envelope);
     error = buffer_status(&aad);
     if (error != SIGNER_OK)
         fail_plain(why, error);
@@ -184,22 +203,35 @@ static enum signer_error decrypt(const struct envelope *envelope, const struct c
                                                                  nonce, core->master) != 0)
         error = fail(why, ERR_STATE_CORRUPT, "the state file is damaged: its tag does not fit");
     buffer_free(&aad);
-    if (error != SIGNER_OK) {
-        vault_wipe(core->vault, *payload);
-        *payload = 0;
-    }
     return error;
 }
 
-enum signer_error old_file_open(const struct old_file *file, enum key_provider_kind provider, const struct core *core,
-                                vault_handle *payload, struct failure *why) {
+/* Only once the tag has vouched for the number. */
+static enum signer_error check_generation(const struct envelope *envelope, uint64_t lowest, struct failure *why) {
+    if (envelope->generation >= lowest) return SIGNER_OK;
+    return fail(why, ERR_STATE_ROLLBACK, "the state file has generation %" PRIu64 ", older than the given %" PRIu64,
+                envelope->generation, lowest);
+}
+
+enum signer_error old_file_open(struct old_file *file, uint64_t lowest, enum key_provider_kind provider,
+                                const struct core *core, vault_handle *payload, struct failure *why) {
     struct envelope envelope;
     *payload = 0;
     enum signer_error error = parse(&envelope, file, core, why);
+    if (error == SIGNER_OK) error = check_schema(&envelope, lowest, why);
     if (error == SIGNER_OK && !text_is(envelope.texts[TEXT_ALGORITHM], ALGORITHM))
         error = fail(why, ERR_STATE_VERSION, "the state file has an unknown encryption_algorithm");
     if (error == SIGNER_OK) error = check_key(&envelope, provider, core, why);
-    return error == SIGNER_OK ? decrypt(&envelope, core, payload, why) : error;
+    if (error == SIGNER_OK) error = decrypt(&envelope, core, payload, why);
+    if (error == SIGNER_OK) error = check_generation(&envelope, lowest, why);
+    if (error != SIGNER_OK) {
+        vault_wipe(core->vault, *payload);
+        *payload = 0;
+        return error;
+    }
+    file->schema = (uint16_t)envelope.schema;
+    file->generation = envelope.generation;
+    return SIGNER_OK;
 }
 
 /* -- the end -------------------------------------------------------------------------------------------- */
@@ -235,17 +267,22 @@ static void put_member(struct buffer *out, const char *name, const void *text, s
 }
 
 enum signer_error old_file_seal(struct buffer *out, const struct bytes *payload, const char *provider,
-                                const uint8_t master[32], const uint8_t nonce[24]) {
-    char key_id[KEY_ID_CHARACTERS + 1], nonce_hex[2 * NONCE_BYTES], tag_hex[2 * TAG_BYTES];
+                                uint64_t generation, const uint8_t master[32], const uint8_t nonce[24]) {
+    char key_id[KEY_ID_CHARACTERS + 1], nonce_hex[2 * NONCE_BYTES], tag_hex[2 * TAG_BYTES], number[64];
     uint8_t tag[TAG_BYTES];
     struct buffer aad = {0}, sealed = {0}, sealed_hex = {0};
     make_key_id(key_id, master);
     hex_encode(nonce_hex, nonce, NONCE_BYTES);
-    const struct bytes texts[TEXT_COUNT] = {{(const uint8_t *)ALGORITHM, strlen(ALGORITHM)},
-                                            {(const uint8_t *)provider, strlen(provider)},
-                                            {(const uint8_t *)key_id, KEY_ID_CHARACTERS},
-                                            {(const uint8_t *)nonce_hex, sizeof nonce_hex}};
-    make_aad(&aad, texts);
+    const struct envelope envelope = {
+        .schema = generation ? IMPORT_SCHEMA_GENERATION : IMPORT_SCHEMA,
+        .has_generation = generation != 0,
+        .generation = generation,
+        .texts = {{(const uint8_t *)ALGORITHM, strlen(ALGORITHM)},
+                  {(const uint8_t *)provider, strlen(provider)},
+                  {(const uint8_t *)key_id, KEY_ID_CHARACTERS},
+                  {(const uint8_t *)nonce_hex, sizeof nonce_hex}},
+    };
+    make_aad(&aad, &envelope);
     buffer_append(&sealed, payload->data, payload->len);
     enum signer_error error = buffer_status(&aad);
     if (error == SIGNER_OK) error = buffer_status(&sealed);
@@ -254,11 +291,14 @@ enum signer_error old_file_seal(struct buffer *out, const struct bytes *payload,
                                                             aad.len, NULL, nonce, master);
         hex_encode(tag_hex, tag, sizeof tag);
         buffer_hex(&sealed_hex, sealed.data, sealed.len);
-        buffer_text(out, "{\"schema_version\":3");
+        snprintf(number, sizeof number, "{\"schema_version\":%" PRIu64, envelope.schema);
+        buffer_text(out, number);
         for (int i = TEXT_ALGORITHM; i <= TEXT_NONCE; i++)
-            put_member(out, text_names[i], texts[i].data, texts[i].len);
+            put_member(out, text_names[i], envelope.texts[i].data, envelope.texts[i].len);
         put_member(out, text_names[TEXT_CIPHERTEXT], sealed_hex.data, sealed_hex.len);
         put_member(out, text_names[TEXT_TAG], tag_hex, sizeof tag_hex);
+        snprintf(number, sizeof number, ",\"" GENERATION "\":%" PRIu64, generation);
+        if (generation) buffer_text(out, number);
         buffer_u8(out, '}');
         error = sealed_hex.failed ? ERR_OUT_OF_MEMORY : buffer_status(out);
     }

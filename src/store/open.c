@@ -68,7 +68,8 @@ static enum signer_error create(struct opening *opening, void **state, struct fa
     enum signer_error error = opening_may_create(opening, why);
     if (error == SIGNER_OK) error = opening_fetch_master(opening, why);
     if (error == SIGNER_OK && opening->old.present)
-        error = old_file_open(&opening->old, opening->options->key_provider.kind, core, &payload, why);
+        error = old_file_open(&opening->old, opening->options->import_generation, opening->options->key_provider.kind,
+                              core, &payload, why);
     if (error == SIGNER_OK) error = store_create(opening->store, state, &opening->old, payload, why);
     vault_wipe(core->vault, payload);
     if (error == SIGNER_OK) error = anchor_begin(opening->store, why);

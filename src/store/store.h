@@ -113,6 +113,7 @@ struct store_options {
     const char *writer;            /* "tbtc-signer/<version>" */
     const uint8_t *master_key;     /* 32 bytes instead of the provider (offline tools, specs); else NULL */
     const uint8_t *new_master_key; /* 32 bytes: seal everything again under this one (35.13 rekey); else NULL */
+    uint64_t import_generation;    /* an old file of schema 4 with this generation at least; 0: schema 3 (D-081) */
     struct store_anchor anchor;    /* zeros: none */
     bool reset_corrupt;            /* quarantine_and_reset (D-086); never with production */
     uint32_t corrupt_backup_limit; /* 0: keep all */

@@ -8,6 +8,15 @@
 #include "store/io.h"
 #include "store/parts.h"
 
+static enum signer_error look_at_state_path(struct verify *out, struct failure *why) {
+    const struct place *place = &out->opening.store->core.place;
+    struct stat status;
+    enum file_state state = FILE_ABSENT;
+    enum signer_error error = place_look(place, place->parent, place->name, &state, &status, why);
+    out->old_file = state == FILE_REGULAR;
+    return error;
+}
+
 enum signer_error verify_place(struct verify *out, const struct store_options *options, struct failure *why) {
     *out = (struct verify){0};
     struct opening *opening = &out->opening;
@@ -15,7 +24,7 @@ enum signer_error verify_place(struct verify *out, const struct store_options *o
     if (error != SIGNER_OK) return error;
     out->present = opening->store->core.place.directory >= 0 && !opening->names.empty;
     if (!out->present) opening_may_create(opening, &out->fate);
-    return SIGNER_OK;
+    return look_at_state_path(out, why);
 }
 
 enum signer_error verify_open(struct verify *out, const struct store_options *options, struct failure *why) {

@@ -8,6 +8,7 @@
 struct verify {
     struct opening opening;
     bool present;        /* a store lies there */
+    bool old_file;       /* a regular file lies at the state path: one that is, or was, to be taken over */
     struct failure fate; /* what an opening would answer; error SIGNER_OK: it opens */
 };
 

@@ -14,7 +14,8 @@ local BY_REASON = {
         .. " (a copy that has no .mark: tbtc-signer store adopt)",
     state_rollback_detected = "the store is older than its marks; put back the newest copy of all its files together",
     state_no_space = "make room on the file system of the state path; nothing was lost",
-    state_version_unsupported = "the file at the state path has a format that this version does not read; it was left untouched",
+    state_version_unsupported = "the message names the format, nothing was touched; a state file with envelope schema 3 is taken"
+        .. " over by tbtc-signer store init, one with schema 4 by tbtc-signer store import --generation",
     memory_lock_unavailable = "raise the limit on locked memory (ulimit -l, or LimitMEMLOCK= in the unit)",
     capacity_exceeded = "raise the knob that the message names, or abort sessions that are no longer needed",
     operator_policy_refused = "the operator's policy said no; its reason stands in the message",

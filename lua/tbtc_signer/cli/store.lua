@@ -1,6 +1,7 @@
 --- `tbtc-signer store …`: the offline tools of the sealed store. What only looks takes a shared lock and
 --- changes no byte; what acts holds the store as an engine would.
 local signer = require("tbtc_signer")
+local arguments = require("tbtc_signer.cli.arguments")
 local engines = require("tbtc_signer.cli.engines")
 local hints = require("tbtc_signer.cli.hints")
 local json = require("tbtc_signer.json")
@@ -15,8 +16,9 @@ local HIGHEST_UNKNOWN = 4294967295
 local ACTIONS = {
     { "init", "Create a new store, or take over the reference's state file at the state path.", [[
   TBTC_SIGNER_STATE_PATH=/var/lib/signer/state tbtc-signer store init
-A file with envelope schema 3 at the state path is imported and then renamed; schema 2, schema 4 and
-plaintext are refused.]] },
+A file with envelope schema 3 at the state path is imported and then renamed <name>.imported-<unix>; one
+with schema 4 needs its generation (tbtc-signer store import --generation); schema 2 and plaintext are
+refused. Cut short by a crash: the same command finishes it.]] },
     { "info", "What the store is: id, files, numbers of its state.", [[
   tbtc-signer store info --path /var/lib/signer/state
 Changes nothing. The store must not be in use.]] },
@@ -29,9 +31,14 @@ is whole; 1: not so.]] },
     { "export", "Print the protection data (markers, tombstones, kill switches) as JSON; no secret is in it.", [[
   tbtc-signer store export --path /var/lib/signer/state --output protection.json
 The form is tbtc-signer-store-protection/v1.]] },
-    { "import", "Unite protection data of another store with this one; nothing is ever lowered.", [[
+    { "import", "Unite protection data of another store with this one, or take over a state file of schema 4.", [[
   tbtc-signer store import --path /var/lib/signer/state protection.json
-A session that this store lacks becomes a tombstone: it can never be opened here.]] },
+Nothing is ever lowered. A session that this store lacks becomes a tombstone: it can never be opened here.
+  tbtc-signer store import --path /var/lib/signer/state --generation 1041
+Takes over the reference's file with envelope schema 4 at the state path, which is then renamed
+<name>.imported-<unix>. The number is what the reference's generation file beside the state file says: a
+state file below it is an older copy and is refused (state_rollback_detected). Cut short by a crash: the
+same command finishes it.]] },
     { "adopt", "Take a restored copy without its mark for the true store. Think first.", [[
   tbtc-signer store adopt --path /var/lib/signer/state --yes
 Only when the newest copy of all files together is lost: whatever happened after the copy was made is
@@ -57,7 +64,11 @@ stands in for TBTC_SIGNER_STATE_PATH. Each action has --help with an example.]])
         each:epilog("Example:\n" .. action[3])
         each:option("--path", "State path (P): the store lies in P.store, P.lock and P.mark.")
         if action[1] == "export" then each:option("--output", "File to write, mode 0600 (default: stdout).") end
-        if action[1] == "import" then each:argument("file", "Protection data as export prints them.") end
+        if action[1] == "import" then
+            each:argument("file", "Protection data as export prints them."):args("?")
+            each:option("--generation", "Lowest generation that the state file of schema 4 may have, from 1.")
+                :convert(arguments.integer("--generation", 1, math.maxinteger))
+        end
         if action[1] == "adopt" then each:flag("--yes", "I know that what happened after the copy is forgotten.") end
         if action[1] == "rekey" then
             each:option("--new-key-command", "Command that prints the new key (64 hex characters).")
@@ -210,14 +221,20 @@ function actions.floor(options)
     return 0
 end
 
+--- The whole file or none, mode 0600, never over another one.
 local function write_file(path, text)
     local uv = require("luv")
-    local file, problem = uv.fs_open(path, "wx", 384) -- 0600, never over another file
-    if not file then return problem end
+    local file, temporary = uv.fs_mkstemp(path .. ".tmp-XXXXXX")
+    if not file then return temporary end
     local written = uv.fs_write(file, text)
     local synced = uv.fs_fsync(file)
     uv.fs_close(file)
-    if written ~= #text or not synced then return "writing " .. path .. " failed" end
+    local named, problem = nil, "writing " .. path .. " failed"
+    if written == #text and synced then
+        named, problem = uv.fs_link(temporary, path)
+    end
+    uv.fs_unlink(temporary)
+    return not named and problem or nil
 end
 
 function actions.export(options)
@@ -297,7 +314,18 @@ function actions.adopt(options)
     return 0
 end
 
-function actions.import(options)
+--- The reference's file with envelope schema 4 (D-081).
+local function take_over(options)
+    output.progress("reading the state file, then writing a store")
+    local result, status = attempt(tools.take_over, options.engine, options.generation)
+    if not result then return status end
+    output.line("imported the old state file into store %s", result.store_id)
+    output.line("  what to do: keep the renamed file until the first signing has gone well, then destroy it: it holds shares")
+    output.document(result)
+    return 0
+end
+
+local function unite(options)
     local file, problem = io.open(options.file, "rb")
     if not file then
         output.failure(problem)
@@ -318,6 +346,15 @@ function actions.import(options)
         counts.canary_lowered and "; the canary percent was lowered" or "")
     output.document(counts)
     return 0
+end
+
+function actions.import(options)
+    if (options.file == nil) == (options.generation == nil) then
+        output.failure("give either a file of protection data, or --generation for a state file of schema 4",
+            "tbtc-signer store import --help shows both")
+        return 2
+    end
+    return (options.generation and take_over or unite)(options)
 end
 
 function store.run(options)
