@@ -35,12 +35,17 @@ static bool verify_under(const uint8_t signature[FROST_SIGNATURE_BYTES], const u
     return point_encode(encoded, key) == SIGNER_OK && schnorr_verify(signature, message, message_len, encoded + 1);
 }
 
-enum signer_error frost_aggregate(uint8_t signature[FROST_SIGNATURE_BYTES], const struct frost_signing_package *package,
-                                  const struct frost_signature_share *shares, size_t share_count,
-                                  const struct frost_public_package *keys, uint16_t threshold,
-                                  const struct frost_root *root, struct frost_identifier *culprits,
-                                  size_t *culprit_count) {
-    struct frost_round round = {.count = 0};
+static enum signer_error ensure_open(struct frost_round *round, const struct frost_signing_package *package,
+                                     const struct frost_public_package *keys, const struct frost_root *root) {
+    return round->count > 0 ? SIGNER_OK : frost_round_open(round, package, &keys->verifying_key, root);
+}
+
+enum signer_error frost_aggregate_with(uint8_t signature[FROST_SIGNATURE_BYTES],
+                                       const struct frost_signing_package *package,
+                                       const struct frost_signature_share *shares, size_t share_count,
+                                       const struct frost_public_package *keys, uint16_t threshold,
+                                       const struct frost_root *root, struct frost_round *round,
+                                       struct frost_identifier *culprits, size_t *culprit_count) {
     struct scalar sum = {{0}};
     *culprit_count = 0;
     memset(signature, 0, FROST_SIGNATURE_BYTES);
@@ -48,32 +53,49 @@ enum signer_error frost_aggregate(uint8_t signature[FROST_SIGNATURE_BYTES], cons
     if (!ordered) return ERR_OUT_OF_MEMORY;
     enum signer_error error = match_shares(ordered, package, shares, share_count, keys, threshold);
     if (error != SIGNER_OK) goto cleanup;
-    error = frost_round_open(&round, package, &keys->verifying_key, root);
+    error = ensure_open(round, package, keys, root);
     if (error != SIGNER_OK) goto cleanup;
     for (size_t i = 0; i < package->count; i++)
         scalar_add(&sum, &sum, ordered[i]);
-    memcpy(signature, round.commitment_x, XONLY_BYTES);
+    memcpy(signature, round->commitment_x, XONLY_BYTES);
     scalar_encode(signature + XONLY_BYTES, &sum);
-    if (verify_under(signature, package->message, package->message_len, &round.adjustment.key)) goto cleanup;
+    if (verify_under(signature, package->message, package->message_len, &round->adjustment.key)) goto cleanup;
     memset(signature, 0, FROST_SIGNATURE_BYTES);
-    error = frost_round_find_culprits(&round, package, ordered, keys, culprits, culprit_count);
+    error = frost_round_find_culprits(round, package, ordered, keys, culprits, culprit_count);
     if (error == SIGNER_OK) error = *culprit_count ? ERR_FROST_INVALID_SHARE : ERR_FROST_INVALID_SIGNATURE;
 cleanup:
     free(ordered);
+    return error;
+}
+
+enum signer_error frost_aggregate(uint8_t signature[FROST_SIGNATURE_BYTES], const struct frost_signing_package *package,
+                                  const struct frost_signature_share *shares, size_t share_count,
+                                  const struct frost_public_package *keys, uint16_t threshold,
+                                  const struct frost_root *root, struct frost_identifier *culprits,
+                                  size_t *culprit_count) {
+    struct frost_round round = {.count = 0};
+    enum signer_error error = frost_aggregate_with(signature, package, shares, share_count, keys, threshold, root,
+                                                   &round, culprits, culprit_count);
     frost_round_free(&round);
     return error;
+}
+
+enum signer_error frost_verify_share_with(const struct frost_signing_package *package,
+                                          const struct frost_identifier *identifier, const struct scalar *share,
+                                          const struct frost_public_package *keys, const struct frost_root *root,
+                                          struct frost_round *round) {
+    const struct frost_package_entry *entry = frost_package_find(package, identifier);
+    const struct point *verifying_share = frost_verifying_share(keys, identifier);
+    if (!entry || !verifying_share) return ERR_FROST_UNKNOWN_IDENTIFIER;
+    enum signer_error error = ensure_open(round, package, keys, root);
+    return error == SIGNER_OK ? frost_round_check_share(round, package, entry, share, verifying_share) : error;
 }
 
 enum signer_error frost_verify_share(const struct frost_signing_package *package,
                                      const struct frost_identifier *identifier, const struct scalar *share,
                                      const struct frost_public_package *keys, const struct frost_root *root) {
-    struct frost_round round;
-    const struct frost_package_entry *entry = frost_package_find(package, identifier);
-    const struct point *verifying_share = frost_verifying_share(keys, identifier);
-    if (!entry || !verifying_share) return ERR_FROST_UNKNOWN_IDENTIFIER;
-    enum signer_error error = frost_round_open(&round, package, &keys->verifying_key, root);
-    if (error != SIGNER_OK) return error;
-    error = frost_round_check_share(&round, package, entry, share, verifying_share);
+    struct frost_round round = {.count = 0};
+    enum signer_error error = frost_verify_share_with(package, identifier, share, keys, root, &round);
     frost_round_free(&round);
     return error;
 }

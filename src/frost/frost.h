@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -90,5 +91,9 @@ struct frost_root {
     bool present;
     uint8_t bytes[32];
 };
+
+static inline bool frost_root_equal(const struct frost_root *a, const struct frost_root *b) {
+    return a->present == b->present && (!a->present || memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0);
+}
 
 #endif

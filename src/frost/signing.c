@@ -34,27 +34,34 @@ static enum signer_error check_preconditions(const struct frost_package_entry **
     return SIGNER_OK;
 }
 
-enum signer_error frost_sign(uint8_t share[FROST_SHARE_BYTES], const struct frost_signing_package *package,
-                             struct frost_nonces *nonces, const struct frost_key_package *key,
-                             const struct frost_root *root) {
+enum signer_error frost_sign_with(uint8_t share[FROST_SHARE_BYTES], const struct frost_signing_package *package,
+                                  struct frost_nonces *nonces, const struct frost_key_package *key,
+                                  const struct frost_root *root, struct frost_round *round) {
     struct frost_nonces spent = *nonces;
     frost_nonces_clear(nonces);
     memset(share, 0, FROST_SHARE_BYTES);
-    struct frost_round round = {.count = 0};
     const struct frost_package_entry *own = NULL;
     struct scalar value = {{0}};
     enum signer_error error = check_preconditions(&own, package, &spent, key);
     if (error != SIGNER_OK) goto cleanup;
-    error = frost_round_open(&round, package, &key->verifying_key, root);
+    error = frost_round_open(round, package, &key->verifying_key, root);
     if (error != SIGNER_OK) goto cleanup;
-    error = compute_share(&value, &round, package, (size_t)(own - package->entries), &spent, key);
+    error = compute_share(&value, round, package, (size_t)(own - package->entries), &spent, key);
     frost_nonces_clear(&spent);
-    if (error == SIGNER_OK) error = frost_round_check_own_share(&round, package, own, &value, &key->verifying_share);
+    if (error == SIGNER_OK) error = frost_round_check_own_share(round, package, own, &value, &key->verifying_share);
     if (error == SIGNER_OK) scalar_encode(share, &value);
 cleanup:
     frost_nonces_clear(&spent);
     scalar_clear(&value);
     scalar_scrub_stack();
+    return error;
+}
+
+enum signer_error frost_sign(uint8_t share[FROST_SHARE_BYTES], const struct frost_signing_package *package,
+                             struct frost_nonces *nonces, const struct frost_key_package *key,
+                             const struct frost_root *root) {
+    struct frost_round round = {.count = 0};
+    enum signer_error error = frost_sign_with(share, package, nonces, key, root, &round);
     frost_round_free(&round);
     return error;
 }

@@ -29,6 +29,7 @@ enum signer_error frost_signing_package_encode(struct buffer *out, const struct 
 enum signer_error frost_signing_package_make(struct frost_signing_package *out,
                                              const struct frost_package_entry *entries, size_t count,
                                              const uint8_t *message, size_t message_len);
+enum signer_error frost_signing_package_copy(struct frost_signing_package *out, const struct frost_signing_package *in);
 void frost_signing_package_free(struct frost_signing_package *inout);
 const struct frost_package_entry *frost_package_find(const struct frost_signing_package *package,
                                                      const struct frost_identifier *identifier);
@@ -78,6 +79,13 @@ enum signer_error frost_sign(uint8_t share[FROST_SHARE_BYTES], const struct fros
                              struct frost_nonces *nonces, const struct frost_key_package *key,
                              const struct frost_root *root);
 
+/* The `_with` forms leave the round that they open to the caller, who frees it; frost_sign_with opens one of its
+ * own in any case (`round` is empty before), the others take one that is open for the same package, key and
+ * root, and open it where it is empty (count 0). */
+enum signer_error frost_sign_with(uint8_t share[FROST_SHARE_BYTES], const struct frost_signing_package *package,
+                                  struct frost_nonces *nonces, const struct frost_key_package *key,
+                                  const struct frost_root *root, struct frost_round *round);
+
 struct frost_signature_share {
     struct frost_identifier identifier;
     struct scalar share;
@@ -94,10 +102,21 @@ enum signer_error frost_aggregate(uint8_t signature[FROST_SIGNATURE_BYTES], cons
                                   const struct frost_root *root, struct frost_identifier *culprits,
                                   size_t *culprit_count);
 
+enum signer_error frost_aggregate_with(uint8_t signature[FROST_SIGNATURE_BYTES],
+                                       const struct frost_signing_package *package,
+                                       const struct frost_signature_share *shares, size_t share_count,
+                                       const struct frost_public_package *keys, uint16_t threshold,
+                                       const struct frost_root *root, struct frost_round *round,
+                                       struct frost_identifier *culprits, size_t *culprit_count);
+
 /* SIGNER_OK valid, ERR_FROST_INVALID_SHARE invalid, anything else indeterminate (frost 11.6). */
 enum signer_error frost_verify_share(const struct frost_signing_package *package,
                                      const struct frost_identifier *identifier, const struct scalar *share,
                                      const struct frost_public_package *keys, const struct frost_root *root);
+enum signer_error frost_verify_share_with(const struct frost_signing_package *package,
+                                          const struct frost_identifier *identifier, const struct scalar *share,
+                                          const struct frost_public_package *keys, const struct frost_root *root,
+                                          struct frost_round *round);
 /* BIP-340 under the effective key of a public package: ERR_FROST_INVALID_SIGNATURE. */
 enum signer_error frost_verify_signature(const uint8_t signature[FROST_SIGNATURE_BYTES], const uint8_t *message,
                                          size_t message_len, const struct point *verifying_key,
