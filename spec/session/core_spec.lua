@@ -4,6 +4,8 @@ local signing = require("spec.support.signing")
 local signer = require("tbtc_signer")
 local vectors = require("spec.support.vectors")
 local core, interactive, state = signer.test_core, signer.interactive, signer.test_state
+local interactive_open, interactive_seat = signer.interactive_open, signer.interactive_seat
+local interactive_aggregate = signer.interactive_aggregate
 local bytes = vectors.bytes
 
 describe("committing operations, called straight", function()
@@ -27,17 +29,17 @@ describe("committing operations, called straight", function()
         local request = group:seat_request(options)
         return call(function(self)
             core.allow_members(self, { 1, 2, 3 })
-            local seat = interactive.seat({
+            local seat = interactive_seat.new({
                 session_id = request.session_id,
                 attempt_id = request.attempt_id,
                 member = request.member_identifier,
                 package = package and signer.frost.signing_package(bytes(package)),
             })
             self:enter()
-            interactive.round2.consume(self, seat)
+            interactive_seat.round2.consume(self, seat)
             self:leave()
             core.wait(self)
-            return interactive.round2.share(self, seat)
+            return interactive_seat.round2.share(self, seat)
         end)
     end
 
@@ -113,15 +115,15 @@ describe("committing operations, called straight", function()
         local request = group:seat_request()
         local ok, err = call(function(self)
             core.allow_members(self, { 1, 2 })
-            local seat = interactive.seat({ session_id = "session", attempt_id = request.attempt_id, member = 1,
+            local seat = interactive_seat.new({ session_id = "session", attempt_id = request.attempt_id, member = 1,
                 package = signer.frost.signing_package(bytes(package)) })
             self:enter()
-            interactive.round2.find_session(self, seat)
-            interactive.round2.pass_gates(self, seat)
+            interactive_seat.round2.find_session(self, seat)
+            interactive_seat.round2.pass_gates(self, seat)
             self:leave()
             state.rekey(group.engine, "wallet", "spec", "")
             self:enter()
-            interactive.round2.consume(self, seat)
+            interactive_seat.round2.consume(self, seat)
         end)
         assert_error("EMERGENCY_REKEY", ok, err)
         assert_nothing_spent()
@@ -133,20 +135,20 @@ describe("committing operations, called straight", function()
         local function with_seat(run)
             return call(function(self)
                 core.allow_members(self, { 1, 2 })
-                return run(self, interactive.seat({ session_id = "session", attempt_id = request.attempt_id, member = 1,
+                return run(self, interactive_seat.new({ session_id = "session", attempt_id = request.attempt_id, member = 1,
                     package = signer.frost.signing_package(bytes(package)) }))
             end)
         end
-        assert_error("INTERNAL", with_seat(function(self, seat) return interactive.round2.share(self, seat) end))
+        assert_error("INTERNAL", with_seat(function(self, seat) return interactive_seat.round2.share(self, seat) end))
         assert_nothing_spent()
         assert_error("INTERNAL", with_seat(function(self, seat)
             self:enter()
-            interactive.round2.consume(self, seat)
+            interactive_seat.round2.consume(self, seat)
             self:leave()
-            return interactive.round2.share(self, seat) -- nothing was waited for
+            return interactive_seat.round2.share(self, seat) -- nothing was waited for
         end))
         assert.equal(1, #group:session().sets[state.CONSUMED])
-        assert_error("INTERNAL", with_seat(function(self, seat) return interactive.round2.share(self, seat) end))
+        assert_error("INTERNAL", with_seat(function(self, seat) return interactive_seat.round2.share(self, seat) end))
         assert_error("CONSUMED_NONCE", consume(package))
     end)
 
@@ -156,14 +158,14 @@ describe("committing operations, called straight", function()
         local function spend(before, after)
             return call(function(self)
                 core.allow_members(self, { 1, 2 })
-                local seat = interactive.seat({ session_id = "session", attempt_id = attempt, member = 1,
+                local seat = interactive_seat.new({ session_id = "session", attempt_id = attempt, member = 1,
                     package = signer.frost.signing_package(bytes(package)) })
                 before(self)
                 self:enter()
-                interactive.round2.consume(self, seat)
+                interactive_seat.round2.consume(self, seat)
                 self:leave()
                 after(self)
-                return interactive.round2.share(self, seat)
+                return interactive_seat.round2.share(self, seat)
             end)
         end
         assert_error("INTERNAL", spend(core.wait, function() end))
@@ -185,16 +187,16 @@ describe("committing operations, called straight", function()
         local kept
         assert.is_true((call(function(self)
             core.allow_members(self, { 1, 2 })
-            kept = interactive.seat({ session_id = "session", attempt_id = attempt, member = 1,
+            kept = interactive_seat.new({ session_id = "session", attempt_id = attempt, member = 1,
                 package = signer.frost.signing_package(bytes(package)) })
             self:enter()
-            interactive.round2.consume(self, kept)
+            interactive_seat.round2.consume(self, kept)
             self:leave()
             core.wait(self)
         end)))
         assert_error("INTERNAL", call(function(self)
             core.wait(self)
-            return interactive.round2.share(self, kept)
+            return interactive_seat.round2.share(self, kept)
         end))
         assert_error("CONSUMED_NONCE", consume(package))
 
@@ -203,24 +205,24 @@ describe("committing operations, called straight", function()
         local other = group:prepare()
         attempt = group:attempt_id()
         call(function(self)
-            kept = interactive.seat({ session_id = "session", attempt_id = attempt, member = 1,
+            kept = interactive_seat.new({ session_id = "session", attempt_id = attempt, member = 1,
                 package = signer.frost.signing_package(bytes(other)) })
             self:enter()
-            interactive.round2.find_session(self, kept)
+            interactive_seat.round2.find_session(self, kept)
         end)
         assert(group:abort())
         assert(group:open({ session = "second" }))
         assert.is_nil(group:session())
         assert_error("SESSION_NOT_FOUND", call(function(self)
             self:enter()
-            interactive.round2.refuse_consumed(self, kept)
+            interactive_seat.round2.refuse_consumed(self, kept)
         end))
     end)
 
     it("NC-5 what an abort or a newer open took away in the same critical section is not consumed", function()
         for _, take_away in ipairs({
             function(self) assert.is_true(interactive.abort(self, "session")) end,
-            function(self, newer) interactive.opening.commit(self, newer) end,
+            function(self, newer) interactive_open.commit(self, newer) end,
         }) do
             group = signing.new()
             local package = group:prepare()
@@ -228,15 +230,16 @@ describe("committing operations, called straight", function()
             local context = group:context({ number = 2 })
             local ok, err = call(function(self)
                 core.allow_members(self, { 1, 2 })
-                local seat = interactive.seat({ session_id = "session", attempt_id = attempt, member = 1,
+                local seat = interactive_seat.new({ session_id = "session", attempt_id = attempt, member = 1,
                     package = signer.frost.signing_package(bytes(package)) })
-                local newer = interactive.open({ session_id = "session", member = 1, threshold = 2, key_group = group.key_group,
+                local newer = interactive_open.new({ session_id = "session", member = 1, threshold = 2,
+                    key_group = group.key_group,
                     message = signing.MESSAGE, context = context, fingerprint = ("0"):rep(64) })
                 self:enter()
-                interactive.round2.find_session(self, seat)
-                interactive.round2.pass_gates(self, seat)
+                interactive_seat.round2.find_session(self, seat)
+                interactive_seat.round2.pass_gates(self, seat)
                 take_away(self, newer)
-                interactive.round2.consume(self, seat)
+                interactive_seat.round2.consume(self, seat)
             end)
             assert.is_false(ok)
             assert.truthy(err.error == "NO_LIVE_ATTEMPT" or err.code == "validation_error", err.error)
@@ -251,11 +254,11 @@ describe("committing operations, called straight", function()
             core.allow_members(self, { 1, 2 })
             local seats = {}
             for member = 1, 2 do
-                seats[member] = interactive.seat({ session_id = "session", attempt_id = attempt, member = member,
+                seats[member] = interactive_seat.new({ session_id = "session", attempt_id = attempt, member = member,
                     package = signer.frost.signing_package(bytes(package)) })
             end
             self:enter()
-            for member = 1, 2 do interactive.round2.consume(self, seats[member]) end
+            for member = 1, 2 do interactive_seat.round2.consume(self, seats[member]) end
         end)
         assert_error("INTERNAL", ok, err)
         assert.equal(1, #group:session().sets[state.CONSUMED])
@@ -266,7 +269,7 @@ describe("committing operations, called straight", function()
         call(function(self) kept = self end)
         assert.is_false((pcall(function() kept:enter() end)))
         local ok = call(function(self)
-            interactive.round2.find_session(self, interactive.seat({ session_id = "session",
+            interactive_seat.round2.find_session(self, interactive_seat.new({ session_id = "session",
                 attempt_id = ("0"):rep(64), member = 1 }))
         end)
         assert.is_false(ok)
@@ -294,9 +297,9 @@ describe("committing operations, called straight", function()
     local function open(changes)
         return call(function(self)
             core.allow_members(self, { 1, 2, 3 })
-            local object = interactive.open(open_request(changes))
+            local object = interactive_open.new(open_request(changes))
             self:enter()
-            interactive.opening.commit(self, object)
+            interactive_open.commit(self, object)
             self:leave()
             core.wait(self)
         end)
@@ -339,33 +342,33 @@ describe("committing operations, called straight", function()
         local attempt = group:attempt_id()
         local function aggregate(run)
             return call(function(self)
-                return run(self, interactive.aggregate({ session_id = "session", attempt_id = attempt,
+                return run(self, interactive_aggregate.new({ session_id = "session", attempt_id = attempt,
                     package = signer.frost.signing_package(bytes(package)),
                     shares = { { identifier = 1, share = bytes(shares[1]) }, { identifier = 2, share = bytes(shares[2]) } } }))
             end)
         end
         assert_error("INTERNAL", aggregate(function(self, work)
             self:enter()
-            interactive.aggregation.commit(self, work)
+            interactive_aggregate.commit(self, work)
         end))
         assert_error("INTERNAL", aggregate(function(self, work)
             self:enter()
-            interactive.aggregation.find_session(self, work)
-            interactive.aggregation.copy_keys(self, work)
+            interactive_aggregate.find_session(self, work)
+            interactive_aggregate.copy_keys(self, work)
             self:leave()
-            interactive.aggregation.compute(self, work)
-            return interactive.aggregation.signature(self, work) -- no record
+            interactive_aggregate.compute(self, work)
+            return interactive_aggregate.signature(self, work) -- no record
         end))
         assert.equal(0, group:session().pins)
         local signed = attempt
         attempt = ("0"):rep(64)
         assert_error("VALIDATION", aggregate(function(self, work)
             self:enter()
-            interactive.aggregation.copy_keys(self, work)
+            interactive_aggregate.copy_keys(self, work)
             self:leave()
-            interactive.aggregation.compute(self, work)
+            interactive_aggregate.compute(self, work)
             self:enter()
-            interactive.aggregation.commit(self, work)
+            interactive_aggregate.commit(self, work)
         end))
         assert.equal(0, #group:session().sets[state.AGGREGATED])
         attempt = signed
@@ -375,22 +378,22 @@ describe("committing operations, called straight", function()
         local other = group:shares(second, { session = "other" })
         local elsewhere = group:attempt_id({ session = "other" })
         assert_error("INTERNAL", aggregate(function(self, work)
-            local foreign = interactive.aggregate({ session_id = "other", attempt_id = elsewhere,
+            local foreign = interactive_aggregate.new({ session_id = "other", attempt_id = elsewhere,
                 package = signer.frost.signing_package(bytes(second)),
                 shares = { { identifier = 1, share = bytes(other[1]) }, { identifier = 2, share = bytes(other[2]) } } })
             self:enter()
-            interactive.aggregation.find_session(self, work)
-            interactive.aggregation.copy_keys(self, work)
-            interactive.aggregation.find_session(self, foreign)
-            interactive.aggregation.copy_keys(self, foreign)
+            interactive_aggregate.find_session(self, work)
+            interactive_aggregate.copy_keys(self, work)
+            interactive_aggregate.find_session(self, foreign)
+            interactive_aggregate.copy_keys(self, foreign)
             self:leave()
-            interactive.aggregation.compute(self, work)
-            interactive.aggregation.compute(self, foreign)
+            interactive_aggregate.compute(self, work)
+            interactive_aggregate.compute(self, foreign)
             self:enter()
-            interactive.aggregation.commit(self, foreign)
+            interactive_aggregate.commit(self, foreign)
             self:leave()
             core.wait(self)
-            return interactive.aggregation.signature(self, work)
+            return interactive_aggregate.signature(self, work)
         end))
         assert(group:call("interactive_aggregate", request))
     end)
@@ -403,17 +406,17 @@ describe("committing operations, called straight", function()
         group:commit({ member = 3 })
         local attempt = group:attempt_id()
         local ok, err = call(function(self)
-            local work = interactive.aggregate({ session_id = "session", attempt_id = attempt,
+            local work = interactive_aggregate.new({ session_id = "session", attempt_id = attempt,
                 package = signer.frost.signing_package(bytes(package)),
                 shares = { { identifier = 1, share = bytes(shares[1]) }, { identifier = 2, share = bytes(shares[2]) } } })
             self:enter()
-            interactive.aggregation.require_authorized(self, work)
-            interactive.aggregation.copy_keys(self, work)
+            interactive_aggregate.require_authorized(self, work)
+            interactive_aggregate.copy_keys(self, work)
             self:leave()
-            interactive.aggregation.compute(self, work)
+            interactive_aggregate.compute(self, work)
             assert(group:abort())
             self:enter()
-            interactive.aggregation.commit(self, work)
+            interactive_aggregate.commit(self, work)
         end)
         assert_error("VALIDATION", ok, err)
         assert.equal(0, #group:session().sets[state.AGGREGATED])
@@ -425,17 +428,17 @@ describe("committing operations, called straight", function()
         local shares = group:shares(package)
         local attempt = group:attempt_id()
         local ok, err = call(function(self)
-            local work = interactive.aggregate({ session_id = "session", attempt_id = attempt,
+            local work = interactive_aggregate.new({ session_id = "session", attempt_id = attempt,
                 package = signer.frost.signing_package(bytes(package)),
                 shares = { { identifier = 1, share = bytes(shares[1]) }, { identifier = 2, share = bytes(shares[2]) } } })
             self:enter()
-            interactive.aggregation.copy_keys(self, work)
+            interactive_aggregate.copy_keys(self, work)
             self:leave()
             assert.equal(1, group:session().pins)
             signing.assert_refused("internal_error", group:open({ session = "second" }))
-            interactive.aggregation.compute(self, work)
+            interactive_aggregate.compute(self, work)
             self:enter()
-            interactive.aggregation.commit(self, work)
+            interactive_aggregate.commit(self, work)
             self:leave()
         end)
         assert(ok, err)
@@ -453,7 +456,8 @@ describe("committing operations, called straight", function()
         assert_error("MEMORY_LOCK", call(function(self)
             core.allow_members(self, { 1 })
             self:enter()
-            interactive.round1.prepare(self, interactive.seat({ session_id = "session", attempt_id = attempt, member = 1 }))
+            interactive_seat.round1.prepare(self,
+                interactive_seat.new({ session_id = "session", attempt_id = attempt, member = 1 }))
         end))
         local heartbeat = signer.roast.heartbeat_digest(("\xff"):rep(8) .. ("\0"):rep(7) .. "\1")
         state.environment(group.engine, "TBTC_SIGNER_PROFILE", "development")
@@ -462,9 +466,9 @@ describe("committing operations, called straight", function()
         state.environment(group.engine, "TBTC_SIGNER_PROFILE", "production")
         assert_error("MEMORY_LOCK", call(function(self)
             core.allow_members(self, { 1 })
-            local object = interactive.open(want)
+            local object = interactive_open.new(want)
             self:enter()
-            interactive.opening.commit(self, object)
+            interactive_open.commit(self, object)
         end))
     end)
 end)

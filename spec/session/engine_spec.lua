@@ -76,10 +76,10 @@ describe("engine", function()
         local attempt = group:attempt_id()
         core.call(group.engine, function(self)
             core.allow_members(self, { 1, 2 })
-            local seat = signer.interactive.seat({ session_id = "session", attempt_id = attempt, member = 1,
+            local seat = signer.interactive_seat.new({ session_id = "session", attempt_id = attempt, member = 1,
                 package = signer.frost.signing_package(require("spec.support.vectors").bytes(package)) })
             self:enter()
-            signer.interactive.round2.consume(self, seat)
+            signer.interactive_seat.round2.consume(self, seat)
             error("boom")
         end)
         assert.equal(secrets - 1, group:counts().secrets)

@@ -13,8 +13,10 @@
 
 /* Pushes exactly one value and returns SIGNER_OK, or pushes nothing and returns why `data` is no such
  * object; the default text of the error becomes the reason that the endpoint answers. May raise only
- * what Lua itself raises (out of memory). `data` is valid during the call only. */
-typedef enum signer_error (*binding_decoder)(lua_State *L, const uint8_t *data, size_t len);
+ * what Lua itself raises (out of memory). `data` is valid during the call only; `engine` is that of the
+ * request, NULL without one. */
+struct engine;
+typedef enum signer_error (*binding_decoder)(lua_State *L, struct engine *engine, const uint8_t *data, size_t len);
 
 #define BINDING_DECODERS "signer.decoders"
 

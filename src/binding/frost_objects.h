@@ -12,6 +12,8 @@ struct frost_public_package *binding_push_public_package(lua_State *L);
 struct dkg_round1_package *binding_push_round1_package(lua_State *L);
 /* Each check raises when the value at `index` is something else. */
 struct frost_signing_package *binding_check_signing_package(lua_State *L, int index);
+/* SHA-256 of its encoding. */
+void binding_signing_package_digest(lua_State *L, int index, uint8_t out[HASH_BYTES]);
 struct frost_public_package *binding_check_public_package(lua_State *L, int index);
 
 /* A string of exactly `len` bytes, else an argument error. */

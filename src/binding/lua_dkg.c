@@ -38,7 +38,8 @@ static int round1_package_gc(lua_State *L) {
     return 0;
 }
 
-static enum signer_error decode_round1_package(lua_State *L, const uint8_t *data, size_t len) {
+static enum signer_error decode_round1_package(lua_State *L, struct engine *engine, const uint8_t *data, size_t len) {
+    (void)engine;
     enum signer_error error = dkg_round1_package_decode(binding_push_round1_package(L), data, len);
     if (error != SIGNER_OK) lua_pop(L, 1);
     return error;
@@ -47,7 +48,7 @@ static enum signer_error decode_round1_package(lua_State *L, const uint8_t *data
 static int round1_package_decode(lua_State *L) {
     size_t len;
     const char *raw = luaL_checklstring(L, 1, &len);
-    binding_check(L, decode_round1_package(L, (const uint8_t *)raw, len), NULL);
+    binding_check(L, decode_round1_package(L, NULL, (const uint8_t *)raw, len), NULL);
     return 1;
 }
 

@@ -4,6 +4,8 @@
 
 #include "binding/decoders.h"
 #include "binding/frost_objects.h"
+#include "session/engine.h"
+#include "session/kept_rounds.h"
 
 #define SIGNING_PACKAGE "signer.signing_package"
 #define PUBLIC_PACKAGE "signer.public_package"
@@ -62,8 +64,16 @@ static void *push_object(lua_State *L, size_t len, const char *kind) {
     return object;
 }
 
-static struct frost_signing_package *push_signing_package(lua_State *L) {
-    return push_object(L, sizeof(struct frost_signing_package), SIGNING_PACKAGE);
+/* `package` is a view of the kept one where there is one. */
+struct package_object {
+    struct frost_signing_package package; /* first: what binding_check_signing_package gives */
+    struct kept_round *kept;
+    bool has_digest;
+    uint8_t digest[HASH_BYTES];
+};
+
+static struct package_object *push_signing_package(lua_State *L) {
+    return push_object(L, sizeof(struct package_object), SIGNING_PACKAGE);
 }
 
 struct frost_public_package *binding_push_public_package(lua_State *L) {
@@ -111,11 +121,12 @@ static int member_of(lua_State *L) {
 static int decode_argument(lua_State *L, binding_decoder decoder) {
     size_t len;
     const char *raw = luaL_checklstring(L, 1, &len);
-    binding_check(L, decoder(L, (const uint8_t *)raw, len), NULL);
+    binding_check(L, decoder(L, NULL, (const uint8_t *)raw, len), NULL);
     return 1;
 }
 
-static enum signer_error decode_commitments(lua_State *L, const uint8_t *data, size_t len) {
+static enum signer_error decode_commitments(lua_State *L, struct engine *engine, const uint8_t *data, size_t len) {
+    (void)engine;
     enum signer_error error = frost_commitments_decode(push_commitments(L), data, len);
     if (error != SIGNER_OK) lua_pop(L, 1);
     return error;
@@ -134,14 +145,40 @@ static int commitments_bytes(lua_State *L) {
 /* -- signing packages --------------------------------------------------------------------------- */
 
 static int signing_package_gc(lua_State *L) {
-    frost_signing_package_free(binding_check_signing_package(L, 1));
+    struct package_object *object = luaL_checkudata(L, 1, SIGNING_PACKAGE);
+    if (!object->kept) frost_signing_package_free(&object->package);
+    kept_round_release(object->kept);
+    memset(object, 0, sizeof *object);
     return 0;
 }
 
-static enum signer_error decode_signing_package(lua_State *L, const uint8_t *data, size_t len) {
-    enum signer_error error = frost_signing_package_decode(push_signing_package(L), data, len);
+/* Points are decoded once: what a session worked on is taken from there. */
+static enum signer_error decode_signing_package(lua_State *L, struct engine *engine, const uint8_t *data, size_t len) {
+    struct package_object *object = push_signing_package(L);
+    if (engine && !engine_is_forked(engine)) {
+        sha256(object->digest, data, len);
+        object->has_digest = true;
+        object->kept = kept_rounds_find_package(engine->kept_rounds, object->digest);
+        if (object->kept) object->package = object->kept->package;
+        if (object->kept) return SIGNER_OK;
+    }
+    enum signer_error error = frost_signing_package_decode(&object->package, data, len);
     if (error != SIGNER_OK) lua_pop(L, 1);
     return error;
+}
+
+void binding_signing_package_digest(lua_State *L, int index, uint8_t out[HASH_BYTES]) {
+    struct package_object *object = luaL_checkudata(L, index, SIGNING_PACKAGE);
+    if (!object->has_digest) {
+        struct buffer *buffer = binding_new_buffer(L);
+        enum signer_error error = frost_signing_package_encode(buffer, &object->package);
+        if (error == SIGNER_OK) sha256(object->digest, buffer->data, buffer->len);
+        object->has_digest = error == SIGNER_OK;
+        buffer_free(buffer);
+        binding_check(L, error, NULL);
+        lua_pop(L, 1);
+    }
+    memcpy(out, object->digest, HASH_BYTES);
 }
 
 static int signing_package_decode(lua_State *L) {
@@ -163,7 +200,7 @@ static int signing_package_make(lua_State *L) {
         entries[i].commitments = *check_commitments(L, -1);
         lua_pop(L, 3);
     }
-    struct frost_signing_package *out = push_signing_package(L);
+    struct frost_signing_package *out = &push_signing_package(L)->package;
     binding_check(L, frost_signing_package_make(out, entries, count, (const uint8_t *)message, message_len), NULL);
     return 1;
 }
@@ -210,7 +247,8 @@ static int public_package_gc(lua_State *L) {
     return 0;
 }
 
-static enum signer_error decode_public_package(lua_State *L, const uint8_t *data, size_t len) {
+static enum signer_error decode_public_package(lua_State *L, struct engine *engine, const uint8_t *data, size_t len) {
+    (void)engine;
     enum signer_error error = frost_public_package_decode(binding_push_public_package(L), data, len);
     if (error != SIGNER_OK) lua_pop(L, 1);
     return error;

@@ -143,7 +143,9 @@ static void decode_hex(const struct decoder *decoder, const struct schema_type *
     const char *reason = read_hex(out, token);
     luaL_pushresultsize(&buffer, reason ? 0 : token->decoded_len / 2);
     if (!reason && type->kind == SCHEMA_DECODED) {
-        enum signer_error error = type->decoder(L, (const uint8_t *)lua_tostring(L, -1), token->decoded_len / 2);
+        const struct call *call = decoder->input->call;
+        enum signer_error error =
+            type->decoder(L, call ? call->engine : NULL, (const uint8_t *)lua_tostring(L, -1), token->decoded_len / 2);
         if (error == ERR_OUT_OF_MEMORY) binding_raise_error(L, error, NULL);
         if (error != SIGNER_OK) reason = error_info(error)->text;
         if (!reason) lua_remove(L, -2);

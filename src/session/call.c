@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "session/gates.h"
+#include "session/kept_rounds.h"
 #include "session/live.h"
 
 void call_begin(struct call *call, struct engine *engine) {
@@ -105,6 +106,8 @@ enum signer_error call_make_room(struct call *call, const struct session *keep, 
     if (holds_markers(oldest)) change_tombstone(&call->housekeeping, oldest);
     change_session_delete(&call->housekeeping, (const char *)oldest->id.data, oldest->id.len);
     call->evicts = true;
+    memcpy(call->evicted_id, oldest->id.data, oldest->id.len);
+    call->evicted_id_len = oldest->id.len;
     return call->housekeeping.error;
 }
 
@@ -162,7 +165,10 @@ static enum signer_error write_record(struct call *call, const struct changes *r
     }
     engine->poisoned = true;
     changes_apply(engine->state, record, &position);
-    if (call->evicts) engine->eviction_ticket = position.ticket;
+    if (call->evicts) {
+        engine->eviction_ticket = position.ticket;
+        kept_rounds_forget_session(engine->kept_rounds, call->evicted_id, call->evicted_id_len);
+    }
     depend_on(call, position.ticket);
     drop_retirements(call);
     engine->poisoned = false;

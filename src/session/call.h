@@ -44,9 +44,11 @@ struct call {
     size_t taken_count;
     /* Retirements and evictions found on the way: they ride in the call's own record. */
     struct changes housekeeping;
-    size_t retirements_taken; /* first entries of engine->retirements that housekeeping holds */
-    bool evicts;              /* its record removes a session or a wallet */
-    struct session *pinned;   /* by call_pin */
+    size_t retirements_taken;              /* first entries of engine->retirements that housekeeping holds */
+    bool evicts;                           /* its record removes a session or a wallet */
+    char evicted_id[SESSION_ID_BYTES_MAX]; /* that session */
+    size_t evicted_id_len;
+    struct session *pinned; /* by call_pin */
     char pinned_id[SESSION_ID_BYTES_MAX];
     size_t pinned_id_len;
     struct opened_entry opened;

@@ -9,6 +9,7 @@
 #include "base/section.h"
 #include "session/budget.h"
 #include "session/gates.h"
+#include "session/kept_rounds.h"
 #include "session/live.h"
 
 /* An idle child must not keep the store locked when its parent ends. */
@@ -57,6 +58,7 @@ enum signer_error engine_create(struct engine **out, const struct platform *plat
     enum signer_error error = vault_create(&engine->vault, false);
     if (error == SIGNER_OK) error = live_table_create(&engine->live, platform, engine->vault, session_emptied, engine);
     if (error == SIGNER_OK) error = budgets_create(&engine->budgets);
+    if (error == SIGNER_OK) error = kept_rounds_create(&engine->kept_rounds);
     if (error == SIGNER_OK) error = fork_handler_add(&engine->fork_handler);
     if (error != SIGNER_OK) {
         engine_destroy(engine, true);
@@ -81,6 +83,7 @@ void engine_destroy(struct engine *engine, bool abandon) {
     free(engine->retirements.ids);
     counter_anchor_free(&engine->anchor);
     budgets_destroy(engine->budgets);
+    kept_rounds_destroy(engine->kept_rounds);
     if (engine->vault) vault_destroy(engine->vault);
     settings_free(&engine->settings);
     pthread_mutex_destroy(&engine->mutex);

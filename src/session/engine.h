@@ -24,8 +24,9 @@
 
 #define SIGNER_VERSION "0.1.0" /* D-010 */
 
-struct live_table; /* session/live.h: live entries of seats */
-struct budgets;    /* session/budget.h: rate buckets */
+struct live_table;  /* session/live.h: live entries of seats */
+struct budgets;     /* session/budget.h: rate buckets */
+struct kept_rounds; /* session/kept_rounds.h: what packages determined */
 
 /* Counters of abi Appendix B that these calls touch; saturating. */
 enum counter {
@@ -62,6 +63,7 @@ struct engine {
     struct held_notices notices; /* of the critical section that runs */
     uint64_t eviction_ticket;    /* newest record that removed a session or a wallet */
     _Atomic uint64_t counters[COUNTER_COUNT];
+    struct kept_rounds *kept_rounds; /* locks for itself; not in a forked process */
     struct fork_handler fork_handler;
 };
 

@@ -224,9 +224,18 @@ enum share_verdict { SHARE_VALID, SHARE_INVALID, SHARE_INDETERMINATE };
 
 /* Copies the public package of the session's wallet; false: there is none. */
 bool verify_copy_keys(struct call *call, const char *session_id, size_t len, struct frost_public_package *keys);
-/* No lock. `share` NULL: it could not be decoded. `package` and `keys` are there. */
-enum share_verdict verify_share(const struct frost_signing_package *package, const struct frost_public_package *keys,
-                                uint16_t member, const uint8_t *share, const struct frost_root *root);
+struct verify_request {
+    const char *session_id;
+    size_t session_id_len;
+    const struct frost_signing_package *package;
+    uint8_t package_digest[HASH_BYTES]; /* SHA-256 of its encoding */
+    const struct frost_public_package *keys;
+    uint16_t member;
+    const uint8_t *share; /* NULL: it could not be decoded */
+    const struct frost_root *root;
+};
+/* No lock. */
+enum share_verdict verify_share(struct call *call, const struct verify_request *request);
 
 /* Wipes the live entries of one attempt, or of all with attempt_id NULL. Appends nothing (D-063). */
 bool interactive_abort(struct call *call, const char *session_id, size_t len, const char *attempt_id);

@@ -8,6 +8,7 @@
 #include "curve/hash.h"
 #include "frost/keys.h"
 #include "session/interactive_view.h"
+#include "session/kept_rounds.h"
 
 static bool shares_are_unique(const struct frost_signature_share *shares, size_t count) {
     for (size_t i = 0; i < count; i++)
@@ -75,14 +76,10 @@ enum signer_error aggregate_refuse_completed(struct call *call, struct interacti
     return SIGNER_OK;
 }
 
-static bool same_root(const struct frost_root *a, const struct frost_root *b) {
-    return a->present == b->present && (!a->present || memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0);
-}
-
 /* AGG-2 (ii) and (iii), the latter for any member that is absent from the package (D-065). */
 static bool entry_authorizes(const struct live_entry *entry, const struct interactive_aggregate *aggregate) {
     if (!entry->nonces || strcmp(entry->attempt_id, aggregate->attempt_id) != 0 ||
-        !same_root(&entry->root, &aggregate->root))
+        !frost_root_equal(&entry->root, &aggregate->root))
         return false;
     struct frost_identifier own;
     frost_identifier_from_member(&own, entry->member);
@@ -138,14 +135,28 @@ static void keep_culprits(struct interactive_aggregate *aggregate, const struct 
     }
 }
 
+/* With the round that an earlier share of this session left, or one that is left for the next. */
+static enum signer_error compute(struct call *call, struct interactive_aggregate *aggregate,
+                                 struct frost_identifier *culprits, size_t *count) {
+    struct round_use use;
+    uint8_t digest[HASH_BYTES];
+    sha256(digest, aggregate->encoded.data, aggregate->encoded.len);
+    const struct kept_key key = {aggregate->view.id, aggregate->view.id_len, digest, &aggregate->root,
+                                 &aggregate->keys.verifying_key};
+    round_use_begin(&use, call->engine->kept_rounds, &key);
+    enum signer_error error =
+        frost_aggregate_with(aggregate->signature, aggregate->package, aggregate->shares, aggregate->share_count,
+                             &aggregate->keys, aggregate->threshold, &aggregate->root, &use.round, culprits, count);
+    round_use_end(&use, aggregate->package);
+    return error;
+}
+
 enum signer_error aggregate_compute(struct call *call, struct interactive_aggregate *aggregate, struct failure *why) {
     if (call->locked || !aggregate->has_keys) return fail(why, ERR_INTERNAL, "shares are aggregated outside the lock");
     size_t count = 0;
     struct frost_identifier *culprits = signer_calloc(aggregate->package->count + 1, sizeof *culprits);
     if (!culprits) return fail_plain(why, ERR_OUT_OF_MEMORY);
-    enum signer_error error =
-        frost_aggregate(aggregate->signature, aggregate->package, aggregate->shares, aggregate->share_count,
-                        &aggregate->keys, aggregate->threshold, &aggregate->root, culprits, &count);
+    enum signer_error error = compute(call, aggregate, culprits, &count);
     if (error == ERR_FROST_INVALID_SHARE) keep_culprits(aggregate, culprits, count);
     free(culprits);
     aggregate->computed = error == SIGNER_OK;
@@ -161,7 +172,7 @@ enum signer_error aggregate_compute(struct call *call, struct interactive_aggreg
 static bool entry_completes(const struct live_entry *entry, const struct interactive_aggregate *aggregate) {
     return strcmp(entry->attempt_id, aggregate->attempt_id) == 0 &&
            memcmp(entry->message_digest, aggregate->message_digest, sizeof entry->message_digest) == 0 &&
-           same_root(&entry->root, &aggregate->root);
+           frost_root_equal(&entry->root, &aggregate->root);
 }
 
 /* Entries that the completion destroys (AGG-12); their number, and the attempt's number if one knows it. */

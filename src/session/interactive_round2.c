@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "curve/hash.h"
 #include "session/interactive_view.h"
+#include "session/kept_rounds.h"
 
 /* 8: a sibling completed the attempt for the same message and root (R2-9). */
 enum signer_error round2_refuse_final(struct call *call, struct interactive_seat *seat, struct failure *why) {
@@ -148,6 +150,22 @@ enum signer_error round2_consume(struct call *call, struct interactive_seat *sea
     return SIGNER_OK;
 }
 
+/* A share is computed from a round of its own, never from a kept one; that round is left for the shares of the
+ * others. */
+static enum signer_error sign(struct call *call, const struct interactive_seat *seat, uint8_t share[FROST_SHARE_BYTES],
+                              struct frost_nonces *nonces, const struct frost_key_package *key) {
+    uint8_t digest[HASH_BYTES];
+    struct frost_round round = {.count = 0};
+    enum signer_error error = frost_sign_with(share, seat->package, nonces, key, &seat->root, &round);
+    if (error == SIGNER_OK) {
+        sha256(digest, seat->encoded.data, seat->encoded.len);
+        const struct kept_key kept = {seat->view.id, seat->view.id_len, digest, &seat->root, &key->verifying_key};
+        kept_rounds_put(call->engine->kept_rounds, &kept, seat->package, &round);
+    }
+    frost_round_free(&round);
+    return error;
+}
+
 /* 19 */
 enum signer_error round2_share(struct call *call, struct interactive_seat *seat, uint8_t share[FROST_SHARE_BYTES],
                                struct failure *why) {
@@ -162,7 +180,7 @@ enum signer_error round2_share(struct call *call, struct interactive_seat *seat,
     }
     const struct frost_key_package *key = vault_borrow(vault, seat->key_package, SECRET_KEY_PACKAGE, NULL);
     enum signer_error error = key ? SIGNER_OK : ERR_INTERNAL;
-    if (error == SIGNER_OK) error = frost_sign(share, seat->package, nonces, key, &seat->root);
+    if (error == SIGNER_OK) error = sign(call, seat, share, nonces, key);
     frost_nonces_clear(nonces);
     if (error != SIGNER_OK) return fail(why, ERR_INTERNAL, "the signature share could not be computed");
     if (fault_hit(FAULT_AFTER_SHARE) != FAULT_NONE) {

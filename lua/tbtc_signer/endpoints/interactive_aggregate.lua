@@ -3,10 +3,9 @@
 local check = require("tbtc_signer.check")
 local errors = require("tbtc_signer.errors")
 local gates = require("tbtc_signer.gates")
-local interactive = require("signer.interactive")
 local schema = require("tbtc_signer.schema.interactive")
 
-local step = interactive.aggregation
+local step = require("signer.interactive_aggregate")
 
 local SHARE_BYTES = 32
 
@@ -36,7 +35,7 @@ function aggregate.gates(call, request)
     local shares = read_shares(request.signature_shares)
     local good, root = pcall(check.root, request.taproot_merkle_root_hex) -- answered behind the shares
     request.attempt_id = attempt_id
-    request.work = interactive.aggregate({
+    request.work = step.new({
         session_id = request.session_id,
         attempt_id = attempt_id,
         package = package,

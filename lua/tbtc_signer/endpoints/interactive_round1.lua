@@ -2,10 +2,10 @@
 -- interactive-session 9.
 local check = require("tbtc_signer.check")
 local gates = require("tbtc_signer.gates")
-local interactive = require("signer.interactive")
+local interactive_seat = require("signer.interactive_seat")
 local schema = require("tbtc_signer.schema.interactive")
 
-local step = interactive.round1
+local step = interactive_seat.round1
 
 local round1 = {
     name = "interactive_round1",
@@ -17,7 +17,7 @@ function round1.gates(call, request)
     call:count("INTERACTIVE_ROUND1_CALLS")
     gates.provenance(call)
     check.session_id(request.session_id)
-    request.seat = interactive.seat({
+    request.seat = interactive_seat.new({
         session_id = request.session_id,
         attempt_id = check.attempt_id(request.attempt_id),
         member = request.member_identifier,

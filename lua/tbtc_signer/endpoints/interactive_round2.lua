@@ -3,10 +3,10 @@
 local check = require("tbtc_signer.check")
 local frost = require("signer.frost")
 local gates = require("tbtc_signer.gates")
-local interactive = require("signer.interactive")
+local interactive_seat = require("signer.interactive_seat")
 local schema = require("tbtc_signer.schema.interactive")
 
-local step = interactive.round2
+local step = interactive_seat.round2
 
 local round2 = {
     name = "interactive_round2",
@@ -30,7 +30,7 @@ function round2.gates(call, request)
     check.session_id(request.session_id)
     local attempt_id = check.attempt_id(request.attempt_id)
     local package = check.decoded(request.signing_package_hex, "signing_package_hex: ") -- 2
-    request.seat = interactive.seat({
+    request.seat = interactive_seat.new({
         session_id = request.session_id,
         attempt_id = attempt_id,
         member = request.member_identifier,

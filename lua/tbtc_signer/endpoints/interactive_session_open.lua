@@ -2,10 +2,9 @@
 local check = require("tbtc_signer.check")
 local codec = require("signer.codec")
 local gates = require("tbtc_signer.gates")
-local interactive = require("signer.interactive")
 local schema = require("tbtc_signer.schema.interactive")
 
-local step = interactive.opening
+local step = require("signer.interactive_open")
 
 local open = {
     name = "interactive_session_open",
@@ -45,7 +44,7 @@ function open.gates(call, request)
     check.positive("threshold", request.threshold)
     local message = check.bytes(request.message_hex, "message_hex")          -- 4
     local root, root_text = check.root(request.taproot_merkle_root_hex)      -- 5
-    request.seat = interactive.open({
+    request.seat = step.new({
         session_id = request.session_id,
         member = request.member_identifier,
         threshold = request.threshold,

@@ -30,7 +30,7 @@ local function read_root(text)
     error(root, 0)
 end
 
-function verify.finish(_, outcome, request)
+function verify.finish(call, outcome, request)
     local package = request.signing_package_hex
     local root = read_root(request.taproot_merkle_root_hex)
     if type(package) ~= "userdata" or root == false or not outcome.keys then
@@ -38,7 +38,7 @@ function verify.finish(_, outcome, request)
     end
     local share = request.signature_share_hex
     return {
-        verdict = interactive.verify_share(package, outcome.keys, request.member_identifier,
+        verdict = interactive.verify_share(call, request.session_id, package, outcome.keys, request.member_identifier,
             type(share) == "string" and share or nil, root),
     }
 end

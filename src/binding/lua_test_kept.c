@@ -1,0 +1,40 @@
+/* Kept rounds of an engine, for specs (test build).
+ *
+ *   test_kept.info(engine) -> {count, bytes, found, missed, packages, count_max, bytes_max}
+ *   test_kept.forget(engine, session_id) */
+#include "binding/binding.h"
+#include "session/engine.h"
+#include "session/kept_rounds.h"
+
+static void set_number(lua_State *L, const char *name, uint64_t value) {
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, name);
+}
+
+static int info(lua_State *L) {
+    struct kept_rounds_info found;
+    kept_rounds_info(binding_check_engine(L, 1)->kept_rounds, &found);
+    lua_createtable(L, 0, 7);
+    set_number(L, "count", found.count);
+    set_number(L, "bytes", found.bytes);
+    set_number(L, "found", found.found);
+    set_number(L, "missed", found.missed);
+    set_number(L, "packages", found.packages);
+    set_number(L, "count_max", KEPT_ROUNDS_MAX);
+    set_number(L, "bytes_max", KEPT_ROUNDS_BYTES_MAX);
+    return 1;
+}
+
+static int forget(lua_State *L) {
+    size_t len;
+    const char *session_id = luaL_checklstring(L, 2, &len);
+    kept_rounds_forget_session(binding_check_engine(L, 1)->kept_rounds, session_id, len);
+    return 0;
+}
+
+static const luaL_Reg functions[] = {{"info", info}, {"forget", forget}, {NULL, NULL}};
+
+int luaopen_binding_test_kept(lua_State *L) {
+    luaL_newlib(L, functions);
+    return 1;
+}
