@@ -77,8 +77,8 @@ if not child.sanitized then
         setup(function()
             folder = child.folder()
             program = folder .. "/host"
-            assert(os.execute(("gcc -std=c11 -D_GNU_SOURCE -D_Thread_local= -O1 -rdynamic -Wl,-z,now -Iinclude spec/crash/host.c -o '%s' -ldl")
-                :format(program)))
+            local flags = "-std=c11 -D_GNU_SOURCE -D_Thread_local= -O1 -rdynamic -Wl,-z,now -Iinclude"
+            assert(os.execute(("gcc %s spec/crash/host.c -o '%s' -ldl"):format(flags, program)))
         end)
 
         after_each(function()

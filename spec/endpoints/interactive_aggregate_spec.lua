@@ -273,6 +273,24 @@ describe("interactive_aggregate", function()
         assert.equal(0, group:session().pins)
     end)
 
+    it("AGG-18, D-053 an older version's completion names no root: it holds for all, siblings go when they call", function()
+        local package, shares = signed({ root = signing.ROOT })
+        local plain = group:prepare({ session = "plain" })
+        local digest = hex(signer.roast.message_digest(signing.MESSAGE))
+        for _, session in ipairs({ "session", "plain" }) do
+            local older = ("%s@%s"):format(group:attempt_id({ session = session }), digest)
+            state.mark(group.engine, session, state.AGGREGATED, older)
+        end
+        refused("interactive_attempt_already_aggregated", group:aggregate(package, shares, { root = signing.ROOT }))
+        assert.equal(2, #group:live("plain"))
+        for member = 1, 2 do
+            refused("interactive_attempt_already_aggregated", group:round2(plain, { session = "plain", member = member }))
+            assert.equal(2 - member, #group:live("plain"))
+        end
+        group:restart()
+        refused("interactive_attempt_already_aggregated", group:aggregate(package, shares, { root = signing.ROOT }))
+    end)
+
     it("AGG-19 gives the bytes of a plain aggregation", function()
         local package, shares = signed()
         local signature = assert(group:aggregate(package, shares)).signature_hex

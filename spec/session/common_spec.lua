@@ -222,6 +222,18 @@ describe("interactive calls", function()
         gone()
     end)
 
+    it("NC-4 an entry holds no key package; what a call copies of it goes with the call", function()
+        local idle = group:counts().secrets
+        assert(group:open())
+        assert.equal(idle, group:counts().secrets)
+        assert(group:round1())
+        assert.equal(idle + 1, group:counts().secrets) -- the nonces alone
+        assert(group:abort())
+        assert.equal(idle, group:counts().secrets)
+        refused("session_not_found", group:round1())
+        assert.equal(idle, group:counts().secrets)
+    end)
+
     it("RET-7, RS-4 what a load would refuse is never written", function()
         assert(group:open())
         assert.is_false((pcall(state.number, group.engine, "session", state.RETIRED_AT, 0)))

@@ -13,7 +13,7 @@ describe("restart", function()
     for _, clean in ipairs({ true, false }) do
         local name = clean and "clean" or "crash"
 
-        it("RS-1 no live entries (" .. name .. ")", function()
+        it("RS-1, NC-7 no live entries, and a marker still refuses its attempt (" .. name .. ")", function()
             local package = group:prepare()
             assert(group:round2(package, { member = 2 }))
             group:restart(clean)

@@ -7,7 +7,7 @@
  *   store:wait(ticket)  store:make_ready([reserved])  store:is_ready([reserved [, len]])
  *   store:durable_ticket()  store:is_uncertain(ticket)  store:info()
  *   store:state() -> { generation, open_number, purge_seq, ops = {op || payload, ...},
- *                      moved = {"old>new", ...} }
+ *                      moved = {"old>new", ...}, verdicts = {22 || payload, ...} }
  *   store:audit(number) -> { op || payload, ... }    an audit file of this store
  *   store:run_threads(threads, records, bytes [, purge]) -> durable, failed, met
  *       each appends and waits; with purge the third record of the first thread carries a PURGE, and `met` is
@@ -15,7 +15,7 @@
  *   store:fork_idle() -> pid    a child that closed the descriptors and sleeps; test_store.kill(pid)
  *   store:close([abandon])
  *
- * The state: CHANGE and NOTE bodies are lists of ops; 21 sets purge_seq, 22 is dropped, 238 is
+ * The state: CHANGE and NOTE bodies are lists of ops; 21 sets purge_seq, 22 is kept apart, 238 is
  * unknown, 239 breaks a rule, 240 breaks the check of the whole; everything else is kept. */
 #include <fcntl.h>
 #include <pthread.h>
@@ -45,6 +45,7 @@
 struct kept_state {
     struct buffer ops; /* op || LP(payload), one after another */
     struct buffer moved;
+    struct buffer verdicts; /* as ops */
     uint64_t generation, open_number, purge_seq;
     bool unfit;
 };
@@ -71,6 +72,7 @@ static void sink_free(void *context, void *argument) {
     (void)context;
     buffer_free(&state->ops);
     buffer_free(&state->moved);
+    buffer_free(&state->verdicts);
     free(state);
 }
 
@@ -87,7 +89,7 @@ static enum signer_error keep_op(struct kept_state *state, uint8_t op, struct by
     if (op == OP_RULE) return ERR_STATE_CORRUPT;
     if (op == OP_CHECK) state->unfit = true;
     if (op == OP_PURGE) state->purge_seq = seq;
-    if (op == OP_PURGE || op == OP_VERDICT) return SIGNER_OK;
+    if (op == OP_PURGE) return SIGNER_OK;
     if (op == OP_ENGINE_STATE) {
         reader_init(&fields, payload.data, payload.len);
         state->generation = reader_be64(&fields);
@@ -95,9 +97,10 @@ static enum signer_error keep_op(struct kept_state *state, uint8_t op, struct by
         state->purge_seq = reader_be64(&fields);
         return reader_done(&fields) ? SIGNER_OK : ERR_STATE_CORRUPT;
     }
-    buffer_u8(&state->ops, op);
-    buffer_lp(&state->ops, payload.data, payload.len);
-    return buffer_status(&state->ops);
+    struct buffer *kept = op == OP_VERDICT ? &state->verdicts : &state->ops;
+    buffer_u8(kept, op);
+    buffer_lp(kept, payload.data, payload.len);
+    return buffer_status(kept);
 }
 
 static enum signer_error sink_apply(void *context, void *argument, enum record_type type, const uint8_t *body,
@@ -421,6 +424,8 @@ static int lua_state(lua_State *L) {
     set_integer(L, "purge_seq", self->state->purge_seq);
     push_ops(L, &self->state->ops);
     lua_setfield(L, -2, "ops");
+    push_ops(L, &self->state->verdicts);
+    lua_setfield(L, -2, "verdicts");
     push_moved(L, &self->state->moved);
     lua_setfield(L, -2, "moved");
     return 1;

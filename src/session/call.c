@@ -203,6 +203,7 @@ enum signer_error call_commit(struct call *call, struct changes *changes, enum r
     if (error == SIGNER_OK) error = write_record(call, &record, RECORD_CHANGE, class, why);
     changes_free(&record);
     call->committed = error == SIGNER_OK;
+    if (call->committed) verdict_appended(call, &call->verdict_record);
     return error;
 }
 
@@ -216,7 +217,9 @@ enum signer_error call_note(struct call *call, struct changes *verdict, struct f
     if (!call->locked) return fail(why, ERR_INTERNAL, "a note needs the lock");
     call->retirements_taken = 0;
     call->evicts = false;
-    return write_record(call, verdict, RECORD_NOTE, RECORD_ORDINARY, why);
+    enum signer_error error = write_record(call, verdict, RECORD_NOTE, RECORD_ORDINARY, why);
+    if (error == SIGNER_OK) verdict_appended(call, verdict);
+    return error;
 }
 
 /* The records of an open did not become durable: no live entry stays behind, and its heartbeat token
@@ -244,6 +247,7 @@ enum signer_error call_wait(struct call *call, struct failure *why) {
 }
 
 enum signer_error call_make_ready(struct call *call, struct failure *why) {
+    verdict_forget_records(call);
     return store_make_ready(call->engine->store, call->ready_class, why);
 }
 
