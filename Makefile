@@ -39,7 +39,7 @@ BUILD_WITH = +@$(MAKE) $(if $(V),,-s) --no-print-directory $(if $(filter -j% --j
 SAY = $(if $(V),,@echo "  $(1) $@";)
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash workload stress bench install clean lint-tree FORCE
+.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash damage workload stress bench install clean lint-tree FORCE
 
 all: deps-quiet ## build the library, the Lua module and the command (the default)
 	$(BUILD_WITH) $(BUILD)/libfrost_tbtc.so $(BUILD)/tbtc_signer.so $(BUILD)/tbtc-signer
@@ -130,6 +130,10 @@ demo: all ## five nodes make a key and sign a redemption; one is killed on the w
 crash: deps-quiet ## every operation that writes under every failure, the whole table
 	@$(MAKE) $(if $(V),,-s) --no-print-directory test-build
 	@scripts/crash 2>$(BUILD)/test/crash.log
+
+damage: deps-quiet ## every bit, cut, zeroed sector and moved page of small stores: SEED=, ONLY=
+	@$(MAKE) $(if $(V),,-s) --no-print-directory test-build
+	@scripts/damage $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') 2>$(BUILD)/test/damage.log
 
 workload: deps-quiet ## random operations and faults against a model: SEED=, OPERATIONS=
 	@$(MAKE) $(if $(V),,-s) --no-print-directory test-build

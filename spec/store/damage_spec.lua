@@ -1,5 +1,8 @@
--- Damage at random places of a store whose records are all durable (sealed-store 35.14): an opening gives
--- the true state or a refusal, never another state. SIGNER_SEED and SIGNER_SEEDS choose and lengthen the run.
+-- Damage (sealed-store 35.10, 35.14). At one place: the short form of `make damage`, whose every case knows the one
+-- right answer. At several random places at once: the true state or a refusal, never another state. SIGNER_SEED and
+-- SIGNER_SEEDS choose and lengthen the run.
+local child = require("spec.support.child")
+local damage = require("spec.store.damage")
 local disk = require("spec.store.disk")
 
 local refusals = { state_corrupt = true, state_rollback_detected = true, state_version_unsupported = true,
@@ -70,7 +73,14 @@ describe("store damage", function()
         return ("%s of %s at %d"):format(kind, path, where)
     end
 
-    it("35.14 gives the true state or a refusal", function()
+    it("35.10 35.14 D-095 at one place gives the state that was durable, or the reason of that place", function()
+        local seed = tonumber(os.getenv("SIGNER_SEED")) or os.time()
+        local run = damage.run({ seed = seed, few = child.sanitized })
+        if #run.failures > 0 then error(table.concat(run.failures, "\n", 1, math.min(5, #run.failures))) end
+        assert.is_true(run.opened > 500 and run.cases - run.opened > 500 and run.opens > 20)
+    end)
+
+    it("35.14 at several places at once gives the true state or a refusal", function()
         local opened, refused = 0, 0
         local first = tonumber(os.getenv("SIGNER_SEED") or 1)
         for seed = first, first + tonumber(os.getenv("SIGNER_SEEDS") or 150) - 1 do

@@ -260,6 +260,10 @@ uint64_t load_le64(const uint8_t in[8]) {
     return value;
 }
 
+bool bytes_are_zero(const uint8_t *data, size_t len) {
+    return len == 0 || (data[0] == 0 && memcmp(data, data + 1, len - 1) == 0);
+}
+
 /* Digits by arithmetic, not by table: no index depends on the content. */
 static char hex_digit(unsigned nibble) {
     return (char)(87u + nibble + (((nibble - 10u) >> 8) & ~38u));

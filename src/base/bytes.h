@@ -81,6 +81,9 @@ uint16_t load_le16(const uint8_t in[2]);
 uint32_t load_le32(const uint8_t in[4]);
 uint64_t load_le64(const uint8_t in[8]);
 
+/* For public bytes: the time depends on them. */
+bool bytes_are_zero(const uint8_t *data, size_t len);
+
 /* Lower-case hex, 2*len characters and no terminator. Constant time in the content. */
 void hex_encode(char *out, const uint8_t *data, size_t len);
 /* Either case, exactly `text_len` characters. False: odd length or a character that is no digit.

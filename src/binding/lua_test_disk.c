@@ -61,6 +61,7 @@ struct disk {
     struct node *open[DESCRIPTORS];
     unsigned write_faults, sync_faults, rename_faults, open_faults, space_faults;
     uint64_t hits;
+    uint64_t touched; /* calls that change something */
     ino_t numbers;
 };
 
@@ -179,6 +180,7 @@ static int disk_open_at(void *context, int directory, const char *name, int flag
     if (node && (flags & O_EXCL)) return failed(EEXIST);
     if (!node && !(flags & O_CREAT)) return failed(ENOENT);
     if (!node) {
+        disk->touched++;
         node = new_node(disk, false, S_IFREG | mode);
         node->garbles = strncmp(name, "tmp-", 4) == 0; /* what becomes a log or snapshot */
         change_names(parent, "", name, node);
@@ -224,6 +226,7 @@ static ssize_t disk_pwrite(void *context, int descriptor, const void *data, size
     size_t at = (size_t)offset;
     bool short_write = false;
     if (!node || node->directory) return failed(EBADF);
+    disk->touched++;
     if (strikes(disk, disk->space_faults)) return failed(ENOSPC);
     if (strikes(disk, disk->write_faults)) {
         len = node->garbles ? (size_t)draw(disk, len + 1) : 0; /* the lock is smaller than a sector */
@@ -268,8 +271,10 @@ static int disk_fsync(void *context, int descriptor) {
 }
 
 static int disk_ftruncate(void *context, int descriptor, off_t len) {
-    struct node *node = node_of(context, descriptor);
+    struct disk *disk = context;
+    struct node *node = node_of(disk, descriptor);
     if (!node || node->directory) return failed(EBADF);
+    disk->touched++;
     make_room(node, (size_t)len);
     if ((size_t)len < node->size) memset(node->cache + len, 0, node->size - (size_t)len);
     node->size = (size_t)len;
@@ -299,6 +304,7 @@ static int disk_rename_at(void *context, int from_directory, const char *from, i
     struct node *parent = node_of(disk, from_directory);
     struct entry *entry = parent && from_directory == to_directory ? *find(&parent->entries, from) : NULL;
     if (!entry) return failed(ENOENT);
+    disk->touched++;
     bool struck = strikes(disk, disk->rename_faults);
     if (struck && draw(disk, 2) == 0) return failed(EIO);
     change_names(parent, from, to, entry->node); /* a failed one may have happened all the same */
@@ -311,6 +317,7 @@ static int disk_unlink_at(void *context, int directory, const char *name, int fl
     (void)flags;
     if (!parent || !*find(&parent->entries, name)) return failed(ENOENT);
     if (strikes(disk, disk->open_faults)) return failed(EIO);
+    disk->touched++;
     change_names(parent, name, "", NULL);
     return 0;
 }
@@ -321,13 +328,16 @@ static int disk_mkdir_at(void *context, int directory, const char *name, mode_t 
     if (directory == AT_FDCWD) name = strrchr(name, '/') + 1;
     if (!parent) return failed(directory == AT_FDCWD ? ENOENT : EBADF);
     if (*find(&parent->entries, name)) return failed(EEXIST);
+    disk->touched++;
     change_names(parent, "", name, new_node(disk, true, S_IFDIR | mode));
     return 0;
 }
 
 static int disk_fchmod(void *context, int descriptor, mode_t mode) {
-    struct node *node = node_of(context, descriptor);
+    struct disk *disk = context;
+    struct node *node = node_of(disk, descriptor);
     if (!node) return failed(EBADF);
+    disk->touched++;
     node->mode = (node->mode & S_IFMT) | mode;
     return 0;
 }
@@ -455,8 +465,12 @@ static void disk_random(void *context, void *out, size_t len) {
 
 /* -- for Lua --------------------------------------------------------------------------------------------- */
 
+static struct disk *check_disk_at(lua_State *L, int index) {
+    return luaL_checkudata(L, index, METATABLE);
+}
+
 static struct disk *check_disk(lua_State *L) {
-    return luaL_checkudata(L, 1, METATABLE);
+    return check_disk_at(L, 1);
 }
 
 const struct platform *binding_test_disk(lua_State *L, int index) {
@@ -517,6 +531,17 @@ static int lua_power_loss(lua_State *L) {
 static int lua_kill(lua_State *L) {
     close_all(check_disk(L));
     return 0;
+}
+
+bool binding_test_disk_file(lua_State *L, int index, const char *path, struct disk_file *out) {
+    struct node *node = look(check_disk_at(L, index), path, false);
+    if (!node || node->directory) return false;
+    *out = (struct disk_file){node->cache, &node->size};
+    return true;
+}
+
+uint64_t binding_test_disk_touched(lua_State *L, int index) {
+    return check_disk_at(L, index)->touched;
 }
 
 static int lua_collect(lua_State *L) {

@@ -53,7 +53,7 @@ enum signer_error header_decode(struct file_header *out, const uint8_t page[STOR
                                 uint64_t number, const uint8_t master[STORE_KEY_BYTES],
                                 const uint8_t store_id[STORE_ID_BYTES]) {
     uint8_t check[STORE_CHECK_BYTES];
-    if (!sodium_is_zero(page + HEADER_BYTES, STORE_PAGE - HEADER_BYTES)) return ERR_STATE_CORRUPT;
+    if (!bytes_are_zero(page + HEADER_BYTES, STORE_PAGE - HEADER_BYTES)) return ERR_STATE_CORRUPT;
     checksum(check, page);
     if (memcmp(check, page + HEADER_CHECKSUM, sizeof check) != 0) return ERR_STATE_CORRUPT;
     if (memcmp(page, magics[kind], MAGIC_BYTES) != 0) return ERR_STATE_VERSION;
@@ -62,7 +62,7 @@ enum signer_error header_decode(struct file_header *out, const uint8_t page[STOR
     if (memcmp(page + HEADER_STORE_ID, store_id, STORE_ID_BYTES) != 0) return ERR_STATE_FOREIGN;
     read_fields(out, page, kind);
     if (out->number != number || out->parent >= out->number) return ERR_STATE_CORRUPT;
-    if (!sodium_is_zero(page + HEADER_ZERO, HEADER_CHECKSUM - HEADER_ZERO)) return ERR_STATE_CORRUPT;
+    if (!bytes_are_zero(page + HEADER_ZERO, HEADER_CHECKSUM - HEADER_ZERO)) return ERR_STATE_CORRUPT;
     if (kind != KIND_LOG && out->size != 0) return ERR_STATE_CORRUPT;
     keys_check(check, master, store_id);
     if (sodium_memcmp(check, page + HEADER_KEY_CHECK, sizeof check) != 0) return ERR_STATE_KEY_MISMATCH;

@@ -2,12 +2,12 @@
 #include "store/io.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/fault.h"
 #include "base/notice.h"
 
@@ -134,7 +134,7 @@ enum signer_error window_first_nonzero(struct window *window, uint64_t from, uin
         const uint8_t *bytes;
         enum signer_error error = window_at(window, from, step, &bytes, why);
         if (error != SIGNER_OK) return error;
-        if (!sodium_is_zero(bytes, step)) {
+        if (!bytes_are_zero(bytes, step)) {
             while (*bytes == 0) {
                 bytes++;
                 from++;

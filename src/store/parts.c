@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/fault.h"
 #include "store/frame.h"
 #include "store/io.h"
@@ -162,7 +163,7 @@ static enum signer_error read_frame(struct parts_reader *reader, struct frame_he
     if (error != SIGNER_OK) return error;
     *body = signer_malloc(head->body_len + 1u);
     if (!*body) return fail_plain(reader->why, ERR_OUT_OF_MEMORY);
-    if (!frame_unseal(&place, head, bytes, *body) || !sodium_is_zero(bytes + len, padded - len)) return damaged(reader);
+    if (!frame_unseal(&place, head, bytes, *body) || !bytes_are_zero(bytes + len, padded - len)) return damaged(reader);
     chain_frame(reader->chain, bytes, len);
     reader->seq = head->seq;
     reader->offset += padded;
