@@ -26,8 +26,8 @@ describe("secrets", function()
         compile("residue")
         local ok, text = run(OUT .. "residue")
         assert.is_true(ok, text)
-        -- the search is worth something: it finds what the library alone leaves
-        assert.not_equal("0", text:match("library alone: (%d+)"))
+        -- the search is worth something: it finds a copy that was left on purpose
+        assert.is_true(tonumber(text:match("left behind: (%d+)")) >= 4)
     end)
 
     local valgrind = os.execute("command -v valgrind >/dev/null 2>&1 && test -e /usr/include/valgrind/memcheck.h")
