@@ -1,5 +1,8 @@
 -- dkg_part1 to dkg_part3 (abi 3.5, frost 6): forms, limits, culprits, custody.
 local engines = require("spec.support.engines")
+local signer = require("tbtc_signer")
+
+local fault = signer.test_fault
 
 local function id(member) return ("\"%064x\""):format(member) end
 
@@ -131,6 +134,29 @@ describe("distributed key generation", function()
             assert.same({ id(3) }, culprits)
         end)
 
+        it("frost 6.2 draws the weights of the proofs anew; without randomness there is an error and no share", function()
+            fault.arm("random", "error", 1)
+            local code, envelope = engine:refuse("dkg_part2", request())
+            fault.clear()
+            assert.equal("internal_error", code)
+            assert.is_nil(envelope.culprits)
+            local machine = signer.test_platform.new({ wall_ms = 1700000000000, monotonic_ms = 1 })
+            local own = engines.new(nil, { platform = machine })
+            local made = {}
+            for i = 1, 3 do made[i] = own:must("dkg_part1", part1({ participant_identifier = id(i) })) end
+            -- Whatever the source gives, even zeros: the verdict is the same, and the bytes were asked for.
+            machine:script_random({ ("\0"):rep(32), ("\1"):rep(32) })
+            local function part2(second, third)
+                return own:call("dkg_part2", { secret_package_hex = made[1].secret_package_hex,
+                    round1_packages = { second, third } })
+            end
+            assert(part2(made[2].package, made[3].package))
+            local _, refusal = part2(made[2].package, { identifier = id(3), package_hex = made[2].package.package_hex })
+            assert.same({ id(3) }, refusal.culprits)
+            assert.not_equal(("\1"):rep(32), machine:random(32)) -- both were taken
+            own:close()
+        end)
+
         it("gives a polynomial's shares to one set of round-1 packages only, again and again", function()
             local secret = engine:must("dkg_part1", part1())
             local own = { secret_package_hex = secret.secret_package_hex }
@@ -198,6 +224,14 @@ describe("distributed key generation", function()
             local peers = { rounds.first[2].package, other.package }
             assert.truthy(refused("dkg_part3", request({ round1_packages = peers }))
                 :find("The incorrect package was specified.", 1, true))
+        end)
+
+        it("frost 6.3 gives no key where the randomness for its weights fails", function()
+            fault.arm("random", "error", 1)
+            local code = engine:refuse("dkg_part3", request())
+            fault.clear()
+            assert.equal("internal_error", code)
+            engine:must("dkg_part3", request())
         end)
 
         it("takes the same call again", function()

@@ -98,6 +98,24 @@ describe("D-040 refuses", function()
         assert.has_error(function() frost.public_package("\0\x23\x0f\x8a\xb3\0" .. keys:key()) end)
     end)
 
+    it("frost 3.4 a public package answers with what is wrong first in its bytes, of points too", function()
+        local raw = frost.public_package(bytes(vectors.load("frost/dkg_seeded").cases[1].public_package)):encode()
+        local count = raw:byte(6)
+        local function point(entry) return 7 + 65 * entry + 32 end
+        local function refusal(...)
+            local changed = raw
+            for _, at in ipairs({ ... }) do changed = changed:sub(1, at - 1) .. "\7" .. changed:sub(at + 1) end
+            local ok, err = pcall(frost.public_package, changed)
+            return not ok and err.error
+        end
+        for entry = 0, count do assert.equal("FROST_GROUP", refusal(point(entry) - (entry == count and 32 or 0))) end
+        local order = 7 + 65 -- the second identifier becomes the largest
+        assert.equal("FROST_DESERIALIZATION", refusal(order))
+        assert.equal("FROST_GROUP", refusal(order, point(0)))
+        assert.equal("FROST_GROUP", refusal(order, point(1)))
+        assert.equal("FROST_DESERIALIZATION", refusal(order, point(count) - 32))
+    end)
+
     it("a proof of possession whose R is no x of a point, or whose z is no scalar", function()
         local raw = bytes(vectors.load("frost/dkg_seeded").cases[1].participants[1].round1_package)
         assert.equal(hex(raw), hex(dkg.round1_package(raw):encode()))

@@ -6,6 +6,8 @@
 #include "frost/dealer.h"
 #include "frost/draw.h"
 
+static const struct dkg_means means = {.random = "weights of a test"};
+
 static int push_failure(lua_State *L, enum signer_error error, const struct frost_identifier *culprit,
                         bool has_culprit) {
     lua_pushnil(L);
@@ -46,7 +48,8 @@ static int part2(lua_State *L) {
     size_t out_len = dkg_round2_secret_bytes(info.min_signers, info.max_signers);
     uint8_t *out = lua_newuserdatauv(L, out_len, 0);
     struct dkg_round2_entry *shares = lua_newuserdatauv(L, (peer_count + 1) * sizeof *shares, 0);
-    enum signer_error error = dkg_part2(shares, out, out_len, secret, len, peers, peer_count, &culprit, &has_culprit);
+    enum signer_error error =
+        dkg_part2(shares, out, out_len, secret, len, peers, peer_count, &means, &culprit, &has_culprit);
     if (error != SIGNER_OK) return push_failure(L, error, &culprit, has_culprit);
     lua_createtable(L, (int)peer_count, 0);
     for (size_t i = 0; i < peer_count; i++) {
@@ -88,7 +91,7 @@ static int part3(lua_State *L) {
     struct buffer *buffer = binding_new_buffer(L);
     struct frost_public_package *keys = binding_push_public_package(L);
     enum signer_error error =
-        dkg_part3(&key, keys, secret, len, peers, peer_count, shares, share_count, &culprit, &has_culprit);
+        dkg_part3(&key, keys, secret, len, peers, peer_count, shares, share_count, &means, &culprit, &has_culprit);
     if (error != SIGNER_OK) return push_failure(L, error, &culprit, has_culprit);
     error = frost_key_package_encode(buffer, &key);
     binding_push_buffer(L, buffer, error, NULL);

@@ -203,7 +203,8 @@ static enum signer_error check_peers(const struct dkg_round1_entry *const *peers
 
 enum signer_error dkg_part2(struct dkg_round2_entry *shares, uint8_t *round2_secret, size_t round2_secret_len,
                             const uint8_t *secret, size_t secret_len, const struct dkg_round1_entry *peers,
-                            size_t peer_count, struct frost_identifier *culprit, bool *has_culprit) {
+                            size_t peer_count, const struct dkg_means *means, struct frost_identifier *culprit,
+                            bool *has_culprit) {
     struct round1_secret own;
     struct draw draw;
     struct scalar own_share = {{0}};
@@ -216,7 +217,7 @@ enum signer_error dkg_part2(struct dkg_round2_entry *shares, uint8_t *round2_sec
     if (!ordered) goto cleanup;
     error = dkg_order_peers(ordered, peers, peer_count, &own.info);
     if (error != SIGNER_OK) goto cleanup;
-    dkg_begin_weights(&draw, ordered, peer_count, NULL, secret, secret_len);
+    dkg_begin_weights(&draw, means->random, ordered, peer_count, NULL, secret, secret_len);
     error = check_peers(ordered, peer_count, own.info.min_signers, &draw, culprit, has_culprit);
     draw_end(&draw);
     if (error != SIGNER_OK) goto cleanup;

@@ -63,6 +63,11 @@ enum signer_error dkg_part1(struct dkg_round1_package *package, uint8_t *secret,
                             const struct frost_identifier *identifier, uint16_t max_signers, uint16_t min_signers,
                             const uint8_t seed[32]);
 
+/* What parts 2 and 3 get from their caller. */
+struct dkg_means {
+    uint8_t random[32]; /* fresh in every call, of the system's source: what weights are drawn from */
+};
+
 /* Part 2: `secret` is the encoded round-1 secret, to be wiped by its owner afterwards; `peers` are the
  * others' packages in any order. `shares` has room for max_signers-1 entries in guarded memory, filled
  * ascending by recipient; `round2_secret` (exactly dkg_round2_secret_bytes) gets the encoded round-2
@@ -70,7 +75,8 @@ enum signer_error dkg_part1(struct dkg_round1_package *package, uint8_t *secret,
  * failure both outputs are wiped. */
 enum signer_error dkg_part2(struct dkg_round2_entry *shares, uint8_t *round2_secret, size_t round2_secret_len,
                             const uint8_t *secret, size_t secret_len, const struct dkg_round1_entry *peers,
-                            size_t peer_count, struct frost_identifier *culprit, bool *has_culprit);
+                            size_t peer_count, const struct dkg_means *means, struct frost_identifier *culprit,
+                            bool *has_culprit);
 
 /* Part 3: key package (guarded memory) and public package, tweaked with no root and then brought to
  * even Y as in frost 4.3. On ERR_FROST_INVALID_SECRET_SHARE and ERR_FROST_COMMITMENT_COUNT `culprit`
@@ -78,7 +84,7 @@ enum signer_error dkg_part2(struct dkg_round2_entry *shares, uint8_t *round2_sec
  * the sum of all commitments (D-042). On failure `key` is wiped, `keys` empty. */
 enum signer_error dkg_part3(struct frost_key_package *key, struct frost_public_package *keys, const uint8_t *secret,
                             size_t secret_len, const struct dkg_round1_entry *peers, size_t peer_count,
-                            const struct dkg_round2_entry *shares, size_t share_count, struct frost_identifier *culprit,
-                            bool *has_culprit);
+                            const struct dkg_round2_entry *shares, size_t share_count, const struct dkg_means *means,
+                            struct frost_identifier *culprit, bool *has_culprit);
 
 #endif

@@ -155,11 +155,13 @@ enum signer_error dkg_proof_challenge(struct scalar *out, const struct frost_ide
     return scalar_is_zero(out) ? ERR_FROST_FIELD : SIGNER_OK;
 }
 
-void dkg_begin_weights(struct draw *draw, const struct dkg_round1_entry *const *peers, size_t count,
-                       const struct dkg_round2_entry *const *shares, const uint8_t *secret, size_t secret_len) {
+void dkg_begin_weights(struct draw *draw, const uint8_t random[32], const struct dkg_round1_entry *const *peers,
+                       size_t count, const struct dkg_round2_entry *const *shares, const uint8_t *secret,
+                       size_t secret_len) {
     uint8_t seed[HASH_BYTES], raw[SCALAR_BYTES];
     crypto_hash_sha256_state state;
     sha256_begin(&state);
+    sha256_update(&state, random, 32);
     sha256_update(&state, secret, secret_len);
     for (size_t i = 0; i < count; i++) {
         sha256_update(&state, peers[i]->package.proof, FROST_SIGNATURE_BYTES);

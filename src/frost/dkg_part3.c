@@ -163,8 +163,8 @@ static enum signer_error run_part3(struct part3 *run, struct frost_key_package *
 
 enum signer_error dkg_part3(struct frost_key_package *key, struct frost_public_package *keys, const uint8_t *secret,
                             size_t secret_len, const struct dkg_round1_entry *peers, size_t peer_count,
-                            const struct dkg_round2_entry *shares, size_t share_count, struct frost_identifier *culprit,
-                            bool *has_culprit) {
+                            const struct dkg_round2_entry *shares, size_t share_count, const struct dkg_means *means,
+                            struct frost_identifier *culprit, bool *has_culprit) {
     struct part3 run = {.count = peer_count};
     struct draw draw;
     *has_culprit = false;
@@ -179,7 +179,7 @@ enum signer_error dkg_part3(struct frost_key_package *key, struct frost_public_p
     if (!run.peers || !run.shares || !run.polynomials || !run.commitments) goto cleanup;
     error = match_inputs(&run, peers, peer_count, shares, share_count, culprit, has_culprit);
     if (error != SIGNER_OK) goto cleanup;
-    dkg_begin_weights(&draw, run.peers, peer_count, run.shares, secret, secret_len);
+    dkg_begin_weights(&draw, means->random, run.peers, peer_count, run.shares, secret, secret_len);
     error = run_part3(&run, key, keys, &draw, culprit, has_culprit);
     draw_end(&draw);
 cleanup:

@@ -36,9 +36,11 @@ enum signer_error dkg_check_commitment_counts(const struct dkg_round1_entry *con
 enum signer_error dkg_proof_challenge(struct scalar *out, const struct frost_identifier *identifier,
                                       const struct point *constant, const uint8_t commitment_x[XONLY_BYTES]);
 
-/* Weights of a batch check, which no sender could foresee: drawn from a hash over the own secret package,
- * all proofs, and the received shares (`shares` in the order of the peers, or NULL). */
-void dkg_begin_weights(struct draw *draw, const struct dkg_round1_entry *const *peers, size_t count,
-                       const struct dkg_round2_entry *const *shares, const uint8_t *secret, size_t secret_len);
+/* Weights of a batch check, which no sender could foresee: drawn from fresh randomness, hashed with the own
+ * secret package, all proofs, and the received shares (`shares` in the order of the peers, or NULL), so that a
+ * source that repeats itself makes none of them weak. */
+void dkg_begin_weights(struct draw *draw, const uint8_t random[32], const struct dkg_round1_entry *const *peers,
+                       size_t count, const struct dkg_round2_entry *const *shares, const uint8_t *secret,
+                       size_t secret_len);
 
 #endif

@@ -76,13 +76,40 @@ static enum signer_error new_shares(struct frost_public_package *out, size_t cou
     return SIGNER_OK;
 }
 
-static void read_shares(struct frost_reader *reader, struct frost_public_package *out) {
+/* Shares and group key with their points decoded together. False: something is wrong, and they have to be read
+ * one by one to say what comes first. */
+static bool read_points_together(struct frost_reader *reader, struct frost_public_package *out) {
+    struct frost_reader ahead = *reader;
+    struct point *points = signer_calloc(out->count + 1, sizeof *points);
+    const uint8_t **encoded = signer_calloc(out->count + 1, sizeof(const uint8_t *));
+    bool good = points && encoded;
+    for (size_t i = 0; i < out->count && good; i++) {
+        struct frost_verifying_share *entry = &out->shares[i];
+        frost_read_identifier(&ahead, &entry->identifier);
+        encoded[i] = frost_read_raw(&ahead, POINT_BYTES);
+        good = encoded[i] && (i == 0 || frost_identifier_compare(&entry[-1].identifier, &entry->identifier) < 0);
+    }
+    if (good) encoded[out->count] = frost_read_raw(&ahead, POINT_BYTES);
+    good = good && encoded[out->count] && point_decode_many(points, encoded, out->count + 1) == SIGNER_OK;
+    for (size_t i = 0; i < out->count && good; i++)
+        out->shares[i].share = points[i];
+    if (good) {
+        out->verifying_key = points[out->count];
+        *reader = ahead;
+    }
+    free(points);
+    free(encoded);
+    return good;
+}
+
+static void read_points(struct frost_reader *reader, struct frost_public_package *out) {
     for (size_t i = 0; i < out->count && reader->error == SIGNER_OK; i++) {
         frost_read_identifier(reader, &out->shares[i].identifier);
         frost_read_point(reader, &out->shares[i].share);
         if (i > 0 && frost_identifier_compare(&out->shares[i - 1].identifier, &out->shares[i].identifier) >= 0)
             frost_read_fail(reader, ERR_FROST_DESERIALIZATION);
     }
+    frost_read_point(reader, &out->verifying_key);
 }
 
 /* Absent: nothing at all. Present: 01, then a value; we never write 0. */
@@ -101,8 +128,7 @@ enum signer_error frost_public_package_decode(struct frost_public_package *out, 
     size_t count = frost_read_count(&reader, FROST_IDENTIFIER_BYTES + POINT_BYTES);
     if (count == 0 || count > FROST_SIGNERS_MAX) frost_read_fail(&reader, ERR_FROST_DESERIALIZATION);
     if (reader.error == SIGNER_OK && new_shares(out, count) != SIGNER_OK) return ERR_OUT_OF_MEMORY;
-    read_shares(&reader, out);
-    frost_read_point(&reader, &out->verifying_key);
+    if (reader.error == SIGNER_OK && !read_points_together(&reader, out)) read_points(&reader, out);
     read_optional_min_signers(&reader, out);
     enum signer_error error = frost_read_end(&reader);
     if (error != SIGNER_OK) frost_public_package_free(out);

@@ -4,10 +4,19 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/fault.h"
+
 /* A slot of encoded bytes that belongs to the call. */
 static enum signer_error new_slot(struct call *call, size_t len, vault_handle *handle, void **memory) {
     enum signer_error error = vault_new(call->engine->vault, SECRET_BYTES, len, handle, memory);
     return error ? error : call_own(call, *handle);
+}
+
+/* libsodium ends the process where the system has no randomness; what a test does to the source is an error. */
+static enum signer_error get_means(struct call *call, struct dkg_means *means) {
+    if (fault_hit(FAULT_RANDOM) != FAULT_NONE) return ERR_INTERNAL;
+    platform_random(call->engine->platform, means->random, sizeof means->random);
+    return SIGNER_OK;
 }
 
 static enum signer_error answer(enum signer_error error, struct failure *why) {
@@ -61,6 +70,7 @@ enum signer_error dkg_step2(struct call *call, vault_handle secret, const struct
                             struct dkg_culprit *culprit, struct failure *why) {
     struct vault *vault = call->engine->vault;
     struct dkg_secret_info info;
+    struct dkg_means means;
     vault_handle scratch = 0;
     void *entries, *next, *memory;
     size_t len = 0;
@@ -73,9 +83,10 @@ enum signer_error dkg_step2(struct call *call, vault_handle secret, const struct
     size_t next_len = dkg_round2_secret_bytes(info.min_signers, info.max_signers);
     error = vault_new(vault, SECRET_BYTES, count * sizeof(struct dkg_round2_entry), &scratch, &entries);
     if (!error) error = new_slot(call, next_len, round2_secret, &next);
+    if (!error) error = get_means(call, &means);
     if (!error)
-        error =
-            dkg_part2(entries, next, next_len, encoded, len, peers, peer_count, &culprit->identifier, &culprit->known);
+        error = dkg_part2(entries, next, next_len, encoded, len, peers, peer_count, &means, &culprit->identifier,
+                          &culprit->known);
     /* A polynomial that is evaluated for two rosters gives away more than its threshold allows. */
     if (!error) error = check_map(call, secret, peers, peer_count);
     if (!error) error = bind_map(call, secret, peers, peer_count);
@@ -110,6 +121,7 @@ enum signer_error dkg_step3(struct call *call, vault_handle secret, const struct
                             vault_handle *key_package, struct frost_public_package *keys, struct dkg_culprit *culprit,
                             struct failure *why) {
     struct vault *vault = call->engine->vault;
+    struct dkg_means means;
     vault_handle scratch = 0, key_slot = 0;
     void *entries = NULL, *key = NULL, *memory;
     size_t len = 0;
@@ -119,9 +131,10 @@ enum signer_error dkg_step3(struct call *call, vault_handle secret, const struct
     enum signer_error error = check_map(call, secret, peers, peer_count);
     if (!error) error = open_shares(call, shares, share_count, &scratch, &entries);
     if (!error) error = vault_new(vault, SECRET_KEY_PACKAGE, sizeof(struct frost_key_package), &key_slot, &key);
+    if (!error) error = get_means(call, &means);
     if (!error)
-        error = dkg_part3(key, keys, encoded, len, peers, peer_count, entries, share_count, &culprit->identifier,
-                          &culprit->known);
+        error = dkg_part3(key, keys, encoded, len, peers, peer_count, entries, share_count, &means,
+                          &culprit->identifier, &culprit->known);
     if (!error) {
         size_t key_len = frost_key_package_bytes(key);
         error = new_slot(call, key_len, key_package, &memory);
