@@ -15,13 +15,15 @@
 
 static _Thread_local struct held_notices *held;
 
-void notice_hold(struct held_notices *lines) {
+struct held_notices *notice_hold(struct held_notices *lines) {
+    struct held_notices *before = held;
     held = lines;
+    return before;
 }
 
 /* SIGPIPE of a write comes to the thread that writes. It is held back meanwhile and taken away, unless
  * one was waiting before: that one is the host's. */
-void notice_write(const char *lines, size_t len) {
+static void write_out(const char *lines, size_t len) {
     const int before = errno;
     sigset_t pipe, old, waiting;
     sigemptyset(&pipe);
@@ -37,6 +39,15 @@ void notice_write(const char *lines, size_t len) {
     errno = before;
 }
 
+void notice_write(const char *lines, size_t len) {
+    if (!held) {
+        write_out(lines, len);
+    } else if (len <= sizeof held->text - held->len) {
+        memcpy(held->text + held->len, lines, len);
+        held->len += len;
+    }
+}
+
 static void say(const char *name, const char *format, va_list arguments) {
     char line[LINE_BYTES_MAX];
     size_t len = (size_t)snprintf(line, sizeof line, "%s", name);
@@ -45,12 +56,7 @@ static void say(const char *name, const char *format, va_list arguments) {
     len += (size_t)more;
     if (len > sizeof line - 1) len = sizeof line - 1;
     line[len++] = '\n'; /* in place of the 0 */
-    if (!held) {
-        notice_write(line, len);
-    } else if (len <= sizeof held->text - held->len) {
-        memcpy(held->text + held->len, line, len);
-        held->len += len;
-    }
+    notice_write(line, len);
 }
 
 void notice(const char *format, ...) {

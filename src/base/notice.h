@@ -12,9 +12,10 @@ struct held_notices {
     char text[4096];
     size_t len;
 };
-/* From now on the lines of this thread are kept there; NULL: they are written again. */
-void notice_hold(struct held_notices *lines);
-/* Writes len bytes of whole lines. */
+/* From now on the lines of this thread are kept there; NULL: they are written again. Gives where they
+ * were kept before. */
+struct held_notices *notice_hold(struct held_notices *lines);
+/* Writes, or keeps, len bytes of whole lines. */
 void notice_write(const char *lines, size_t len);
 
 /* One line, "tbtc-signer: <text>", cut at 1023 bytes, in one write. */

@@ -10,6 +10,8 @@
  *       the reply are written so and come as `secrets`. `json` of a failed call is the envelope.
  *   true = engine:check_key_provider()
  *       asks the state key provider once; raises why it gave no key
+ *   engine:warn_start(seats)
+ *       the warnings of the start about the settings, for a node with that many seats of a wallet
  *   engine:close(abandon)
  *       closes the store cleanly; `abandon` true: as a crash would. Later requests raise. */
 #include "runtime/lua_engine.h"
@@ -132,6 +134,7 @@ static int engine_new(lua_State *L) {
     if (has_environment) {
         object->engine->settings.environment = object->environment ? find_variable : no_variable;
         object->engine->settings.environment_context = object->environment;
+        object->engine->settings.warned_environment = true; /* it was given on purpose */
     }
     vault_set_must_lock(object->engine->vault, settings_is_production(&object->engine->settings));
     binding_check(L, runtime_create(&object->runtime, object->engine), NULL);
@@ -265,6 +268,11 @@ static int engine_check_key(lua_State *L) {
     return 1;
 }
 
+static int engine_warn_start(lua_State *L) {
+    settings_warn_start(&check_object(L)->engine->settings, (size_t)luaL_checkinteger(L, 2));
+    return 0;
+}
+
 void engine_object_add_methods(lua_State *L) {
     luaL_getmetatable(L, METATABLE);
     lua_getfield(L, -1, "__index");
@@ -296,6 +304,7 @@ int engine_object_open(lua_State *L) {
         {"request", engine_request},
         {"close", engine_close},
         {"check_key_provider", engine_check_key},
+        {"warn_start", engine_warn_start},
 #ifdef SIGNER_TEST
         {"live_secrets", engine_live_secrets},
         {"parallel", engine_parallel},

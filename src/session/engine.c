@@ -94,7 +94,7 @@ void engine_destroy(struct engine *engine, bool abandon) {
 void engine_lock(struct engine *engine) {
     pthread_mutex_lock(&engine->mutex);
     section_begin();
-    notice_hold(&engine->notices);
+    engine->outer = notice_hold(&engine->notices);
 }
 
 void engine_unlock(struct engine *engine) {
@@ -102,7 +102,7 @@ void engine_unlock(struct engine *engine) {
     const size_t len = engine->notices.len;
     if (len > 0) memcpy(lines, engine->notices.text, len);
     engine->notices.len = 0;
-    notice_hold(NULL);
+    notice_hold(engine->outer);
     section_end();
     pthread_mutex_unlock(&engine->mutex);
     if (len > 0) notice_write(lines, len);

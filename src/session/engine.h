@@ -61,6 +61,7 @@ struct engine {
     struct budgets *budgets;
     struct retirements retirements;
     struct held_notices notices; /* of the critical section that runs */
+    struct held_notices *outer;  /* where its thread kept lines before */
     uint64_t eviction_ticket;    /* newest record that removed a session or a wallet */
     _Atomic uint64_t counters[COUNTER_COUNT];
     struct kept_rounds *kept_rounds; /* locks for itself; not in a forked process */
