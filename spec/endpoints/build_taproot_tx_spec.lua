@@ -196,7 +196,7 @@ describe("build_taproot_tx", function()
         assert.truthy(message(bad):find("outputs[0] holds more than all money", 1, true))
     end)
 
-    it("D-028 caps the inputs by the knob where the firewall is on, else by 10000", function()
+    it("D-028 caps the inputs by the setting where the firewall is on, else by 10000", function()
         engine:close()
         engine = engines.new({ ENFORCE_SIGNING_POLICY_FIREWALL = "true", POLICY_MAX_INPUT_COUNT = "2" })
         builds({ inputs = { input(1), input(2) } })

@@ -273,20 +273,19 @@ describe("init_signer_config", function()
     end)
 
     it("takes every member of the table", function()
-        for _, knob in ipairs(signer.settings.knobs()) do
-            local value = knob.type == "flag" and "true" or knob.type == "identifiers" and "[1]"
-                or knob.type == "classes" and '["p2tr"]' or (knob.type == "text" or knob.type == "word" or knob.type == "bytes32")
-                and '"x"' or "1"
+        for _, setting in ipairs(signer.settings.list()) do
+            local value = ({ flag = "true", identifiers = "[1]", classes = '["p2tr"]', text = '"x"', word = '"x"',
+                bytes32 = '"x"' })[setting.type] or "1"
             local code, envelope = engine:call("init_signer_config",
-                ('{"profile":"development","%s":%s}'):format(knob.member, value))
+                ('{"profile":"development","%s":%s}'):format(setting.member, value))
             local text = code and "" or envelope.message
-            assert.is_nil(text:find("JSON request payload is invalid: " .. knob.member, 1, true), text)
+            assert.is_nil(text:find("JSON request payload is invalid: " .. setting.member, 1, true), text)
             if code then
                 engine:close()
                 engine = engines.new()
             end
         end
-        assert.equal(76, #signer.settings.knobs())
+        assert.equal(76, #signer.settings.list())
     end)
 end)
 

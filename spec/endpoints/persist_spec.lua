@@ -223,7 +223,7 @@ describe("persist", function()
             return reply and "ok" or envelope.code .. "/" .. tostring(envelope.reason_code), envelope
         end
 
-        it("ADM-1 asks nothing while it is off, whatever the knobs hold", function()
+        it("ADM-1 asks nothing while it is off, whatever the settings hold", function()
             assert.equal("ok", (admitted({ ENFORCE_ADMISSION_POLICY = "false", ADMISSION_MIN_PARTICIPANTS = "x",
                 ADMISSION_REQUIRED_IDENTIFIERS = "9" })))
         end)

@@ -18,7 +18,7 @@ describe("the documents", function()
         local page = read("docs/operating.md")
         local told, known = {}, 0
         for name, default in page:gmatch("\n| `([A-Z0-9_]+)` | ([^|]*) |") do told[name] = default end
-        for name, default in read("src/session/knobs.def"):gmatch('\nKNOB%(([A-Z0-9_]+), "[^"]*", %w+, ([^ ]+), ') do
+        for name, default in read("src/session/settings.def"):gmatch('\nSETTING%(([A-Z0-9_]+), "[^"]*", %w+, ([^ ]+), ') do
             local text = default == "NULL" and "none" or ("`%s`"):format(default:match('^"(.*)"$'))
             assert.equal(name .. " " .. text, name .. " " .. tostring(told[name]))
             told[name], known = nil, known + 1

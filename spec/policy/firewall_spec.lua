@@ -178,7 +178,7 @@ describe("firewall", function()
     describe("fees (field case 4)", function()
         local changes = { inputs = { input(1, 100000000) }, outputs = { output(100000) } }
 
-        it("D-027 lets almost everything go to fees while the knobs are unset", function()
+        it("D-027 lets almost everything go to fees while the settings are unset", function()
             start()
             builds(changes)
         end)

@@ -182,7 +182,7 @@ describe("policy at signing", function()
             assert(group:open(signing.with(options, { member = 3 })))
         end)
 
-        it("HB-3 refuses under a broken knob only when a token is due", function()
+        it("HB-3 refuses under a broken setting only when a token is due", function()
             local group = signing.new({ environment = { TBTC_SIGNER_POLICY_HEARTBEAT_RATE_LIMIT_PER_MINUTE = "0" } })
             refused(policy("invalid_policy_configuration"), group:open({ intent = intent(), message = DIGEST }))
             assert(group:open())

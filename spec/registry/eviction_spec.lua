@@ -42,7 +42,7 @@ describe("eviction", function()
         assert.same({ "d", "b", "a", "c" }, eviction_order(copy))
     end)
 
-    it("RET-2 takes those of one second in the order in which they fell idle: not the one that still waits to aggregate", function()
+    it("RET-2 takes those of one second in the order in which they fell idle, not the one still to aggregate", function()
         local book = registry.new()
         for _, id in ipairs({ "z", "a", "m" }) do
             book:put(registry.bound(id, A))

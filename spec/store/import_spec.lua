@@ -236,7 +236,7 @@ describe("import of an old state file", function()
             consumed_attempt_ids = "[" .. table.concat(entries, ",") .. "]" })))))
     end)
 
-    it("8.1 more sessions than the knob allows is a configuration error, and nothing is created", function()
+    it("8.1 more sessions than the setting allows is a configuration error, and nothing is created", function()
         put(envelope(state('"a":' .. session({}) .. ',"b":' .. session({}))))
         assert.equal("invalid_configuration_value", reason({ MAX_SESSIONS = "1" }))
         assert.is_false(disk.exists(folder .. "/state.store"))

@@ -1,8 +1,8 @@
-/* Module `settings`: the knobs of one engine, and the candidate of init_signer_config.
+/* Module `settings`: the settings of one engine, and the candidate of init_signer_config.
  *
  * Every reading function takes a source: a call, or an object made by `candidate` or `environment`.
  *
- *   knobs() -> { { member =, variable =, type =, fallback =, low =, high = }, … } in fingerprint order
+ *   list() -> { { member =, variable =, type =, fallback =, low =, high = }, … } in fingerprint order
  *   text(source, member) -> text | nil          number(source, member) -> integer | nil
  *   flag(source, member) -> boolean              identifiers(source, member) -> { … } | nil
  *   word(source, member) -> text | nil           state_path(source) -> text
@@ -61,20 +61,20 @@ struct settings *binding_check_settings(lua_State *L, int index) {
     return &binding_check_call(L, index)->engine->settings;
 }
 
-static enum knob check_knob(lua_State *L, int index) {
+static enum setting check_setting(lua_State *L, int index) {
     const char *member = luaL_checkstring(L, index);
-    for (enum knob knob = 0; knob < KNOB_COUNT; knob++)
-        if (strcmp(knob_info(knob)->member, member) == 0) return knob;
-    luaL_argerror(L, index, "no such knob");
-    return KNOB_COUNT;
+    for (enum setting setting = 0; setting < SETTING_COUNT; setting++)
+        if (strcmp(setting_info(setting)->member, member) == 0) return setting;
+    luaL_argerror(L, index, "no such setting");
+    return SETTING_COUNT;
 }
 
 /* -- reading ------------------------------------------------------------------------------------ */
 
-static int knobs(lua_State *L) {
-    lua_createtable(L, KNOB_COUNT, 0);
-    for (enum knob knob = 0; knob < KNOB_COUNT; knob++) {
-        const struct knob_info *info = knob_info(knob);
+static int list(lua_State *L) {
+    lua_createtable(L, SETTING_COUNT, 0);
+    for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
+        const struct setting_info *info = setting_info(setting);
         lua_createtable(L, 0, 6);
         lua_pushstring(L, info->member);
         lua_setfield(L, -2, "member");
@@ -88,7 +88,7 @@ static int knobs(lua_State *L) {
         lua_setfield(L, -2, "low");
         lua_pushinteger(L, (lua_Integer)info->high);
         lua_setfield(L, -2, "high");
-        lua_rawseti(L, -2, (lua_Integer)knob + 1);
+        lua_rawseti(L, -2, (lua_Integer)setting + 1);
     }
     return 1;
 }
@@ -105,7 +105,7 @@ static int push_text(lua_State *L, char *text) {
 static int text(lua_State *L) {
     struct failure why = {0};
     char *copy;
-    binding_check(L, settings_copy(binding_check_settings(L, 1), check_knob(L, 2), &copy, &why), &why);
+    binding_check(L, settings_copy(binding_check_settings(L, 1), check_setting(L, 2), &copy, &why), &why);
     return push_text(L, copy);
 }
 
@@ -114,11 +114,11 @@ static int number(lua_State *L) {
     uint64_t value;
     bool set = true;
     struct settings *settings = binding_check_settings(L, 1);
-    enum knob knob = check_knob(L, 2);
-    if (knob_info(knob)->fallback)
-        binding_check(L, settings_u64(settings, knob, &value, &why), &why);
+    enum setting setting = check_setting(L, 2);
+    if (setting_info(setting)->fallback)
+        binding_check(L, settings_u64(settings, setting, &value, &why), &why);
     else
-        binding_check(L, settings_optional_u64(settings, knob, &value, &set, &why), &why);
+        binding_check(L, settings_optional_u64(settings, setting, &value, &set, &why), &why);
     if (!set) return 0;
     lua_pushinteger(L, (lua_Integer)value);
     return 1;
@@ -127,7 +127,7 @@ static int number(lua_State *L) {
 static int flag(lua_State *L) {
     struct failure why = {0};
     bool value;
-    binding_check(L, settings_flag(binding_check_settings(L, 1), check_knob(L, 2), &value, &why), &why);
+    binding_check(L, settings_flag(binding_check_settings(L, 1), check_setting(L, 2), &value, &why), &why);
     lua_pushboolean(L, value);
     return 1;
 }
@@ -135,10 +135,10 @@ static int flag(lua_State *L) {
 static int word(lua_State *L) {
     struct failure why = {0};
     int index;
-    enum knob knob = check_knob(L, 2);
-    binding_check(L, settings_word(binding_check_settings(L, 1), knob, &index, &why), &why);
+    enum setting setting = check_setting(L, 2);
+    binding_check(L, settings_word(binding_check_settings(L, 1), setting, &index, &why), &why);
     if (index < 0) return 0;
-    lua_pushstring(L, knob_words(knob)[index]);
+    lua_pushstring(L, setting_words(setting)[index]);
     return 1;
 }
 
@@ -147,7 +147,7 @@ static int identifiers(lua_State *L) {
     uint16_t *list;
     size_t count;
     bool set;
-    binding_check(L, settings_identifiers(binding_check_settings(L, 1), check_knob(L, 2), &list, &count, &set, &why),
+    binding_check(L, settings_identifiers(binding_check_settings(L, 1), check_setting(L, 2), &list, &count, &set, &why),
                   &why);
     if (!set) return 0;
     lua_createtable(L, (int)count, 0);
@@ -234,18 +234,18 @@ static int environment(lua_State *L) {
 
 /* -- init_signer_config --------------------------------------------------------------------------- */
 
-static void put_number(lua_State *L, struct settings *candidate, enum knob knob) {
+static void put_number(lua_State *L, struct settings *candidate, enum setting setting) {
     struct failure why = {0};
     char digits[24];
     int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)(uint64_t)luaL_checkinteger(L, -1));
-    binding_check(L, settings_put(candidate, knob, digits, (size_t)len, &why), &why);
+    binding_check(L, settings_put(candidate, setting, digits, (size_t)len, &why), &why);
 }
 
 /* The two kinds of lists, in scratch memory that Lua owns. */
-static void put_list(lua_State *L, struct settings *candidate, enum knob knob) {
+static void put_list(lua_State *L, struct settings *candidate, enum setting setting) {
     struct failure why = {0};
     size_t count = (size_t)luaL_len(L, -1);
-    bool numbers = knob_info(knob)->type == KNOB_TYPE_IDENTIFIERS;
+    bool numbers = setting_info(setting)->type == SETTING_TYPE_IDENTIFIERS;
     void *scratch = lua_newuserdatauv(L, (count + 1) * (numbers ? sizeof(uint16_t) : sizeof(struct bytes)), 0);
     for (size_t i = 0; i < count; i++) {
         lua_geti(L, -2, (lua_Integer)i + 1);
@@ -257,39 +257,39 @@ static void put_list(lua_State *L, struct settings *candidate, enum knob knob) {
         }
         lua_pop(L, 1);
     }
-    enum signer_error error = numbers ? settings_put_identifiers(candidate, knob, scratch, count, &why)
-                                      : settings_put_classes(candidate, knob, scratch, count, &why);
+    enum signer_error error = numbers ? settings_put_identifiers(candidate, setting, scratch, count, &why)
+                                      : settings_put_classes(candidate, setting, scratch, count, &why);
     lua_pop(L, 1);
     binding_check(L, error, &why);
 }
 
-static void put_text(lua_State *L, struct settings *candidate, enum knob knob) {
+static void put_text(lua_State *L, struct settings *candidate, enum setting setting) {
     struct failure why = {0};
     size_t len;
     const char *value = luaL_checklstring(L, -1, &len);
-    binding_check(L, settings_put(candidate, knob, value, len, &why), &why);
+    binding_check(L, settings_put(candidate, setting, value, len, &why), &why);
 }
 
-/* The value at the top of the stack becomes the knob's. */
-static void put_value(lua_State *L, struct settings *candidate, enum knob knob) {
+/* The value at the top of the stack becomes the setting's. */
+static void put_value(lua_State *L, struct settings *candidate, enum setting setting) {
     struct failure why = {0};
-    switch (knob_info(knob)->type) {
-    case KNOB_TYPE_FLAG: {
+    switch (setting_info(setting)->type) {
+    case SETTING_TYPE_FLAG: {
         const char *value = lua_toboolean(L, -1) ? "true" : "false";
-        binding_check(L, settings_put(candidate, knob, value, strlen(value), &why), &why);
+        binding_check(L, settings_put(candidate, setting, value, strlen(value), &why), &why);
         return;
     }
-    case KNOB_TYPE_COUNT:
-    case KNOB_TYPE_HOUR:
-    case KNOB_TYPE_SEQUENCE:
-        put_number(L, candidate, knob);
+    case SETTING_TYPE_COUNT:
+    case SETTING_TYPE_HOUR:
+    case SETTING_TYPE_SEQUENCE:
+        put_number(L, candidate, setting);
         return;
-    case KNOB_TYPE_IDENTIFIERS:
-    case KNOB_TYPE_CLASSES:
-        put_list(L, candidate, knob);
+    case SETTING_TYPE_IDENTIFIERS:
+    case SETTING_TYPE_CLASSES:
+        put_list(L, candidate, setting);
         return;
     default:
-        put_text(L, candidate, knob);
+        put_text(L, candidate, setting);
     }
 }
 
@@ -299,9 +299,9 @@ static int candidate_of(lua_State *L) {
     struct settings_object *object = push_object(L);
     settings_candidate(&object->settings);
     object->live = true;
-    for (enum knob knob = 0; knob < KNOB_COUNT; knob++) {
-        lua_getfield(L, 1, knob_info(knob)->member);
-        if (!lua_isnil(L, -1)) put_value(L, &object->settings, knob);
+    for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
+        lua_getfield(L, 1, setting_info(setting)->member);
+        if (!lua_isnil(L, -1)) put_value(L, &object->settings, setting);
         lua_pop(L, 1);
     }
     return 1;
@@ -346,7 +346,7 @@ static int publish(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"knobs", knobs},
+    {"list", list},
     {"text", text},
     {"number", number},
     {"flag", flag},

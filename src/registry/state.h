@@ -177,7 +177,7 @@ void state_free(struct state *state); /* releases the key packages in the vault 
 /* How the store replays and snapshots. The context outlives the store. */
 struct state_context {
     struct vault *vault;
-    const uint64_t *max_sessions; /* read at every check; the knob's value */
+    const uint64_t *max_sessions; /* read at every check; the setting's value */
 };
 struct store_sink state_sink(struct state_context *context);
 /* After store_open, memory only (D-122): every idle per-message session counts as retired, since its

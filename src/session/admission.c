@@ -18,14 +18,14 @@ struct admission {
 };
 
 static enum signer_error load(struct settings *settings, struct admission *out, struct failure *why) {
-    enum signer_error error = settings_u64(settings, KNOB_ADMISSION_MIN_PARTICIPANTS, &out->min_participants, why);
-    if (!error) error = settings_u64(settings, KNOB_ADMISSION_MIN_THRESHOLD, &out->min_threshold, why);
+    enum signer_error error = settings_u64(settings, SETTING_ADMISSION_MIN_PARTICIPANTS, &out->min_participants, why);
+    if (!error) error = settings_u64(settings, SETTING_ADMISSION_MIN_THRESHOLD, &out->min_threshold, why);
     if (!error)
-        error = settings_identifiers(settings, KNOB_ADMISSION_REQUIRED_IDENTIFIERS, &out->required,
+        error = settings_identifiers(settings, SETTING_ADMISSION_REQUIRED_IDENTIFIERS, &out->required,
                                      &out->required_count, &out->has_required, why);
     if (!error)
-        error = settings_identifiers(settings, KNOB_ADMISSION_ALLOWLIST_IDENTIFIERS, &out->allowed, &out->allowed_count,
-                                     &out->has_allowed, why);
+        error = settings_identifiers(settings, SETTING_ADMISSION_ALLOWLIST_IDENTIFIERS, &out->allowed,
+                                     &out->allowed_count, &out->has_allowed, why);
     return error;
 }
 
@@ -51,7 +51,7 @@ static enum signer_error check(const struct admission *policy, const struct admi
 static enum signer_error built_in(struct call *call, const struct admission_facts *facts, struct failure *why) {
     struct admission policy = {0};
     bool on;
-    enum signer_error error = settings_flag(&call->engine->settings, KNOB_ENFORCE_ADMISSION_POLICY, &on, why);
+    enum signer_error error = settings_flag(&call->engine->settings, SETTING_ENFORCE_ADMISSION_POLICY, &on, why);
     if (error || !on) return error;
     error = load(&call->engine->settings, &policy, why);
     if (!error) error = check(&policy, facts, why);

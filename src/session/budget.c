@@ -111,7 +111,7 @@ static struct bucket *wallet_bucket(struct budgets *budgets, const struct sessio
 enum signer_error budget_take_heartbeat(struct call *call, const struct session *wallet, struct failure *why) {
     uint64_t limit = 0, now_s = 0;
     enum signer_error error =
-        settings_u64(&call->engine->settings, KNOB_POLICY_HEARTBEAT_RATE_LIMIT_PER_MINUTE, &limit, why);
+        settings_u64(&call->engine->settings, SETTING_POLICY_HEARTBEAT_RATE_LIMIT_PER_MINUTE, &limit, why);
     if (!error) error = now_seconds(call, &now_s, why);
     if (!error) {
         struct bucket *bucket = wallet_bucket(call->engine->budgets, wallet);

@@ -144,7 +144,7 @@ enum signer_error build_input_cap(struct call *call, const char *session_id, siz
     bool enforced = false;
     *out = INPUT_CAP_WITHOUT_FIREWALL;
     enum signer_error error = settings_firewall_enforced(&call->engine->settings, &enforced, why);
-    if (!error && enforced) error = settings_u64(&call->engine->settings, KNOB_POLICY_MAX_INPUT_COUNT, out, why);
+    if (!error && enforced) error = settings_u64(&call->engine->settings, SETTING_POLICY_MAX_INPUT_COUNT, out, why);
     return firewall_rejected(call, session_id, len, error);
 }
 

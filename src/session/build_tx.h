@@ -36,7 +36,7 @@ enum signer_error build_plan_make(struct build_plan *out, const struct build_inp
                                   const struct build_output *outputs, size_t output_count, struct failure *why);
 void build_plan_free(struct build_plan *plan);
 
-/* The cap of step 3: the knob where the firewall is on, else 10000. ERR_SIGNING_CONFIGURATION (D-028),
+/* The cap of step 3: the setting where the firewall is on, else 10000. ERR_SIGNING_CONFIGURATION (D-028),
  * counted as a rejection of the session. No lock. */
 enum signer_error build_input_cap(struct call *call, const char *session_id, size_t len, uint64_t *out,
                                   struct failure *why);

@@ -29,7 +29,8 @@ static void read_clocks(struct call *call) {
 static enum signer_error sweep(struct call *call, struct failure *why) {
     if (call->monotonic_error != SIGNER_OK) return SIGNER_OK;
     uint64_t ttl_s = 0;
-    enum signer_error error = settings_u64(&call->engine->settings, KNOB_INTERACTIVE_SESSION_TTL_SECONDS, &ttl_s, why);
+    enum signer_error error =
+        settings_u64(&call->engine->settings, SETTING_INTERACTIVE_SESSION_TTL_SECONDS, &ttl_s, why);
     if (error != SIGNER_OK) return call->never_waits ? SIGNER_OK : error;
     live_sweep(call->engine->live, call->now_monotonic_ms, ttl_s * 1000);
     return SIGNER_OK;
@@ -182,7 +183,7 @@ static enum signer_error bound_history(struct call *call, struct changes *record
     uint64_t maximum = 0;
     uint64_t base = 0;
     if (state_checkpoint(call->engine->state, 2)) return SIGNER_OK;
-    enum signer_error error = settings_u64(&call->engine->settings, KNOB_STATE_WITNESS_MAX_RECORDS, &maximum, why);
+    enum signer_error error = settings_u64(&call->engine->settings, SETTING_STATE_WITNESS_MAX_RECORDS, &maximum, why);
     if (error == SIGNER_OK && state_rebase_due(call->engine->state, maximum, &base))
         change_witness_rebase(record, base);
     return error;

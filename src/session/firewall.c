@@ -19,8 +19,8 @@ static enum signer_error load_window(struct settings *settings, struct firewall 
     uint64_t start = 0, end = 0;
     bool has_start, has_end;
     enum signer_error error =
-        settings_optional_u64(settings, KNOB_POLICY_ALLOWED_UTC_START_HOUR, &start, &has_start, why);
-    if (!error) error = settings_optional_u64(settings, KNOB_POLICY_ALLOWED_UTC_END_HOUR, &end, &has_end, why);
+        settings_optional_u64(settings, SETTING_POLICY_ALLOWED_UTC_START_HOUR, &start, &has_start, why);
+    if (!error) error = settings_optional_u64(settings, SETTING_POLICY_ALLOWED_UTC_END_HOUR, &end, &has_end, why);
     if (error) return error;
     if (has_start != has_end)
         return fail(why, ERR_SIGNING_CONFIGURATION, "both policy_allowed_utc hours must be set, or none");
@@ -36,19 +36,19 @@ enum signer_error firewall_load(struct settings *settings, struct firewall *out,
     memset(out, 0, sizeof *out);
     enum signer_error error = settings_firewall_enforced(settings, &out->enforced, why);
     if (error || !out->enforced) return error;
-    error = settings_classes(settings, KNOB_POLICY_ALLOWED_SCRIPT_CLASSES, &out->classes, why);
-    if (!error) error = settings_u64(settings, KNOB_POLICY_MAX_OUTPUT_COUNT, &out->max_output_count, why);
-    if (!error) error = settings_u64(settings, KNOB_POLICY_MAX_INPUT_COUNT, &out->max_input_count, why);
-    if (!error) error = settings_u64(settings, KNOB_POLICY_MAX_OUTPUT_VALUE_SATS, &out->max_output_value, why);
-    if (!error) error = settings_u64(settings, KNOB_POLICY_MAX_TOTAL_OUTPUT_VALUE_SATS, &out->max_total_value, why);
+    error = settings_classes(settings, SETTING_POLICY_ALLOWED_SCRIPT_CLASSES, &out->classes, why);
+    if (!error) error = settings_u64(settings, SETTING_POLICY_MAX_OUTPUT_COUNT, &out->max_output_count, why);
+    if (!error) error = settings_u64(settings, SETTING_POLICY_MAX_INPUT_COUNT, &out->max_input_count, why);
+    if (!error) error = settings_u64(settings, SETTING_POLICY_MAX_OUTPUT_VALUE_SATS, &out->max_output_value, why);
+    if (!error) error = settings_u64(settings, SETTING_POLICY_MAX_TOTAL_OUTPUT_VALUE_SATS, &out->max_total_value, why);
     if (!error) error = load_window(settings, out, why);
-    if (!error) error = settings_u64(settings, KNOB_POLICY_RATE_LIMIT_PER_MINUTE, &out->rate_limit, why);
+    if (!error) error = settings_u64(settings, SETTING_POLICY_RATE_LIMIT_PER_MINUTE, &out->rate_limit, why);
     if (!error)
-        error = settings_optional_u64(settings, KNOB_POLICY_MAX_FEE_SATS, &out->max_fee, &out->has_max_fee, why);
+        error = settings_optional_u64(settings, SETTING_POLICY_MAX_FEE_SATS, &out->max_fee, &out->has_max_fee, why);
     if (!error)
-        error = settings_optional_u64(settings, KNOB_POLICY_MAX_FEE_RATE_SAT_PER_KVB, &out->max_fee_rate,
+        error = settings_optional_u64(settings, SETTING_POLICY_MAX_FEE_RATE_SAT_PER_KVB, &out->max_fee_rate,
                                       &out->has_max_fee_rate, why);
-    if (!error) error = settings_flag(settings, KNOB_POLICY_REQUIRE_WALLET_PREVOUTS, &out->wallet_prevouts, why);
+    if (!error) error = settings_flag(settings, SETTING_POLICY_REQUIRE_WALLET_PREVOUTS, &out->wallet_prevouts, why);
     return error;
 }
 

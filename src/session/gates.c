@@ -47,11 +47,11 @@ static enum signer_error load_quarantine(struct call *call, struct quarantine *o
     uint64_t threshold;
     bool set;
     memset(out, 0, sizeof *out);
-    enum signer_error error = settings_flag(settings, KNOB_ENABLE_AUTO_QUARANTINE, &out->on, why);
+    enum signer_error error = settings_flag(settings, SETTING_ENABLE_AUTO_QUARANTINE, &out->on, why);
     if (error || !out->on) return error;
-    error = settings_u64(settings, KNOB_AUTO_QUARANTINE_FAULT_THRESHOLD, &threshold, why);
+    error = settings_u64(settings, SETTING_AUTO_QUARANTINE_FAULT_THRESHOLD, &threshold, why);
     if (error) return error;
-    return settings_identifiers(settings, KNOB_AUTO_QUARANTINE_DAO_ALLOWLIST_IDENTIFIERS, &out->allowed,
+    return settings_identifiers(settings, SETTING_AUTO_QUARANTINE_DAO_ALLOWLIST_IDENTIFIERS, &out->allowed,
                                 &out->allowed_count, &set, why);
 }
 

@@ -26,7 +26,7 @@ struct signing_intent {
 
 /* G-5 to G-10 on the stored transaction or the intent: floor rules of the firewall except the rate
  * limit, the operator's verdict on the transaction as it is now, then message binding (with D-027's
- * wallet prevouts when that knob is on). ERR_ASK_POLICY: run the gates stage again. `session_id`
+ * wallet prevouts when that setting is on). ERR_ASK_POLICY: run the gates stage again. `session_id`
  * names the signing session even where `session` is NULL. */
 enum signer_error gate_message_binding(struct call *call, const char *session_id, size_t session_id_len,
                                        const struct session *session, const struct session *wallet,

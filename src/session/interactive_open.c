@@ -214,7 +214,7 @@ enum signer_error open_require_attempt_room(struct call *call, struct interactiv
 enum signer_error open_require_seat_room(struct call *call, struct interactive_open *open, struct failure *why) {
     uint64_t cap = 0;
     if (open->live) return SIGNER_OK;
-    enum signer_error error = settings_u64(&call->engine->settings, KNOB_MAX_LIVE_INTERACTIVE_SESSIONS, &cap, why);
+    enum signer_error error = settings_u64(&call->engine->settings, SETTING_MAX_LIVE_INTERACTIVE_SESSIONS, &cap, why);
     if (error != SIGNER_OK) return error;
     if (live_count(call->engine->live) < cap) return SIGNER_OK;
     return fail(why, ERR_CAPACITY, "live interactive member count is at its limit of %llu", (unsigned long long)cap);

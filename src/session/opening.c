@@ -25,10 +25,10 @@ static void unlock_state(void *context) {
 static enum signer_error read_limits(struct engine *engine, struct store_options *options, struct failure *why) {
     uint64_t backups = 0;
     enum signer_error error = settings_reset_corrupt(&engine->settings, &options->reset_corrupt, why);
-    if (error == SIGNER_OK) error = settings_u64(&engine->settings, KNOB_STATE_CORRUPT_BACKUP_LIMIT, &backups, why);
+    if (error == SIGNER_OK) error = settings_u64(&engine->settings, SETTING_STATE_CORRUPT_BACKUP_LIMIT, &backups, why);
     if (error == SIGNER_OK)
-        error = settings_u64(&engine->settings, KNOB_POLICY_AUDIT_MAX_BYTES, &options->audit_bytes_max, why);
-    if (error == SIGNER_OK) error = settings_u64(&engine->settings, KNOB_MAX_SESSIONS, &engine->max_sessions, why);
+        error = settings_u64(&engine->settings, SETTING_POLICY_AUDIT_MAX_BYTES, &options->audit_bytes_max, why);
+    if (error == SIGNER_OK) error = settings_u64(&engine->settings, SETTING_MAX_SESSIONS, &engine->max_sessions, why);
     options->corrupt_backup_limit = (uint32_t)backups;
     return error;
 }
@@ -38,14 +38,14 @@ static enum signer_error read_anchor(struct engine *engine, struct store_options
     uint64_t window = 0;
     int kind = 0, policy = 0;
     char *path = NULL;
-    enum signer_error error = settings_word(&engine->settings, KNOB_STATE_STORE_ANCHOR, &kind, why);
-    if (error == SIGNER_OK) error = settings_word(&engine->settings, KNOB_STATE_STORE_ANCHOR_POLICY, &policy, why);
-    if (error == SIGNER_OK) error = settings_u64(&engine->settings, KNOB_STATE_STORE_ANCHOR_WINDOW, &window, why);
-    if (error == SIGNER_OK) error = settings_copy(&engine->settings, KNOB_STATE_STORE_ANCHOR_PATH, &path, why);
+    enum signer_error error = settings_word(&engine->settings, SETTING_STATE_STORE_ANCHOR, &kind, why);
+    if (error == SIGNER_OK) error = settings_word(&engine->settings, SETTING_STATE_STORE_ANCHOR_POLICY, &policy, why);
+    if (error == SIGNER_OK) error = settings_u64(&engine->settings, SETTING_STATE_STORE_ANCHOR_WINDOW, &window, why);
+    if (error == SIGNER_OK) error = settings_copy(&engine->settings, SETTING_STATE_STORE_ANCHOR_PATH, &path, why);
     if (error != SIGNER_OK) return error;
-    const bool counter = strcmp(knob_words(KNOB_STATE_STORE_ANCHOR)[kind], "counter_file") == 0;
-    const bool lazy = strcmp(knob_words(KNOB_STATE_STORE_ANCHOR_POLICY)[policy], "lazy") == 0;
-    if (counter != (path && !knob_is_blank(path)))
+    const bool counter = strcmp(setting_words(SETTING_STATE_STORE_ANCHOR)[kind], "counter_file") == 0;
+    const bool lazy = strcmp(setting_words(SETTING_STATE_STORE_ANCHOR_POLICY)[policy], "lazy") == 0;
+    if (counter != (path && !setting_is_blank(path)))
         error = fail(why, ERR_CONFIGURATION, "state_store_anchor_path is needed with counter_file, and only then");
     else if (counter)
         error = counter_anchor_init(&engine->anchor, engine->platform, path);

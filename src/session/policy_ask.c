@@ -43,7 +43,7 @@ enum signer_error policy_read(struct call *call, struct settings *settings, enum
     char *directory;
     char name[32];
     *embedded = false;
-    enum signer_error error = settings_copy(settings, KNOB_POLICY_DIRECTORY, &directory, why);
+    enum signer_error error = settings_copy(settings, SETTING_POLICY_DIRECTORY, &directory, why);
     if (error) return error;
     if (!directory) {
         *embedded = true;

@@ -26,7 +26,7 @@ void settings_init(struct settings *settings) {
 }
 
 void settings_free(struct settings *settings) {
-    for (size_t i = 0; i < KNOB_COUNT; i++) {
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
         if (settings->value[i]) sodium_memzero(settings->value[i], strlen(settings->value[i]));
         free(settings->value[i]);
         settings->value[i] = NULL;
@@ -55,24 +55,24 @@ static bool first_time(struct settings *settings, bool *flag) {
     return first;
 }
 
-static const char *variable(struct settings *settings, enum knob knob) {
-    if (knob == KNOB_PURPOSE) return NULL; /* exists in the init configuration only (2.6) */
-    return settings->environment(settings->environment_context, knob_info(knob)->variable);
+static const char *variable(struct settings *settings, enum setting setting) {
+    if (setting == SETTING_PURPOSE) return NULL; /* exists in the init configuration only (2.6) */
+    return settings->environment(settings->environment_context, setting_info(setting)->variable);
 }
 
-/* CFG-3: one warning when a knob comes from the environment outside development. */
+/* CFG-3: one warning when a setting comes from the environment outside development. */
 static void warn_environment(struct settings *settings) {
-    const char *profile = variable(settings, KNOB_PROFILE);
+    const char *profile = variable(settings, SETTING_PROFILE);
     if (profile && is_word(profile, "development")) return;
     if (first_time(settings, &settings->warned_environment))
         notice("no configuration is installed; settings are read from the environment");
 }
 
-enum signer_error settings_copy(struct settings *settings, enum knob knob, char **out, struct failure *why) {
+enum signer_error settings_copy(struct settings *settings, enum setting setting, char **out, struct failure *why) {
     *out = NULL;
     pthread_rwlock_rdlock(&settings->lock);
     bool installed = settings->installed;
-    const char *text = installed ? settings->value[knob] : variable(settings, knob);
+    const char *text = installed ? settings->value[setting] : variable(settings, setting);
     bool set = text != NULL;
     if (set) {
         size_t len = strlen(text);
@@ -81,31 +81,31 @@ enum signer_error settings_copy(struct settings *settings, enum knob knob, char 
     }
     pthread_rwlock_unlock(&settings->lock);
     if (set && !*out) return fail_plain(why, ERR_OUT_OF_MEMORY);
-    if (!installed && knob != KNOB_PROFILE) warn_environment(settings);
+    if (!installed && setting != SETTING_PROFILE) warn_environment(settings);
     return SIGNER_OK;
 }
 
-/* settings_copy; false when unset (or memory ran out: never for a knob whose absence permits more). */
-static bool settings_text(struct settings *settings, enum knob knob, char **copy) {
-    return settings_copy(settings, knob, copy, NULL) == SIGNER_OK && *copy != NULL;
+/* settings_copy; false when unset (or memory ran out: never for a setting whose absence permits more). */
+static bool settings_text(struct settings *settings, enum setting setting, char **copy) {
+    return settings_copy(settings, setting, copy, NULL) == SIGNER_OK && *copy != NULL;
 }
 
-/* Name of a knob as its present source spells it. */
-static const char *source_name(struct settings *settings, enum knob knob) {
+/* Name of a setting as its present source spells it. */
+static const char *source_name(struct settings *settings, enum setting setting) {
     pthread_rwlock_rdlock(&settings->lock);
     bool installed = settings->installed;
     pthread_rwlock_unlock(&settings->lock);
-    return installed ? knob_info(knob)->member : knob_info(knob)->variable;
+    return installed ? setting_info(setting)->member : setting_info(setting)->variable;
 }
 
-static enum signer_error family_error(enum knob_family family) {
+static enum signer_error family_error(enum setting_family family) {
     switch (family) {
-    case KNOB_FAMILY_ADMISSION:
+    case SETTING_FAMILY_ADMISSION:
         return ERR_ADMISSION_CONFIGURATION;
-    case KNOB_FAMILY_FIREWALL:
-    case KNOB_FAMILY_HEARTBEAT:
+    case SETTING_FAMILY_FIREWALL:
+    case SETTING_FAMILY_HEARTBEAT:
         return ERR_SIGNING_CONFIGURATION;
-    case KNOB_FAMILY_ANCHOR:
+    case SETTING_FAMILY_ANCHOR:
         return ERR_VALIDATION;
     default:
         return ERR_CONFIGURATION;
@@ -113,9 +113,10 @@ static enum signer_error family_error(enum knob_family family) {
 }
 
 /* The value itself is never shown: it may be a command or a path (LOG-2, LOG-5). */
-static enum signer_error bad_value(struct settings *settings, enum knob knob, struct failure *why, const char *what) {
-    const char *name = source_name(settings, knob);
-    enum signer_error error = family_error(knob_info(knob)->family);
+static enum signer_error bad_value(struct settings *settings, enum setting setting, struct failure *why,
+                                   const char *what) {
+    const char *name = source_name(settings, setting);
+    enum signer_error error = family_error(setting_info(setting)->family);
     if (error == ERR_CONFIGURATION) notice("%s: %s", name, what);
     return fail(why, error, "%s: %s", name, what);
 }
@@ -125,79 +126,80 @@ static enum signer_error bad_value(struct settings *settings, enum knob knob, st
 /* Without a copy: running out of memory must not turn one profile into the other. */
 bool settings_is_production(struct settings *settings) {
     pthread_rwlock_rdlock(&settings->lock);
-    const char *text = settings->installed ? settings->value[KNOB_PROFILE] : variable(settings, KNOB_PROFILE);
+    const char *text = settings->installed ? settings->value[SETTING_PROFILE] : variable(settings, SETTING_PROFILE);
     bool development = text && is_word(text, "development");
-    bool unknown = text && !development && !knob_is_blank(text) && !is_word(text, "production");
+    bool unknown = text && !development && !setting_is_blank(text) && !is_word(text, "production");
     pthread_rwlock_unlock(&settings->lock);
     if (unknown && first_time(settings, &settings->warned_profile))
-        notice("%s is neither production nor development; production rules hold", knob_info(KNOB_PROFILE)->variable);
+        notice("%s is neither production nor development; production rules hold",
+               setting_info(SETTING_PROFILE)->variable);
     return !development;
 }
 
 /* -- typed values -------------------------------------------------------------------------------------- */
 
-static enum signer_error parse_count(struct settings *settings, enum knob knob, const char *text, uint64_t *out,
+static enum signer_error parse_count(struct settings *settings, enum setting setting, const char *text, uint64_t *out,
                                      struct failure *why) {
-    const struct knob_info *info = knob_info(knob);
+    const struct setting_info *info = setting_info(setting);
     char what[96];
     bool canonical =
-        info->type != KNOB_TYPE_SEQUENCE || (text[0] >= '1' && text[0] <= '9' && !strpbrk(text, " \t\r\n"));
-    if (!canonical || !knob_parse_u64(text, out)) return bad_value(settings, knob, why, "not a decimal number");
+        info->type != SETTING_TYPE_SEQUENCE || (text[0] >= '1' && text[0] <= '9' && !strpbrk(text, " \t\r\n"));
+    if (!canonical || !setting_parse_u64(text, out)) return bad_value(settings, setting, why, "not a decimal number");
     if (*out >= info->low && *out <= info->high) return SIGNER_OK;
     if (info->high == UINT64_MAX)
         snprintf(what, sizeof what, "below %llu", (unsigned long long)info->low);
     else
         snprintf(what, sizeof what, "outside %llu..%llu", (unsigned long long)info->low,
                  (unsigned long long)info->high);
-    return bad_value(settings, knob, why, what);
+    return bad_value(settings, setting, why, what);
 }
 
-enum signer_error settings_optional_u64(struct settings *settings, enum knob knob, uint64_t *out, bool *set,
+enum signer_error settings_optional_u64(struct settings *settings, enum setting setting, uint64_t *out, bool *set,
                                         struct failure *why) {
     char *text;
-    enum signer_error error = settings_copy(settings, knob, &text, why);
+    enum signer_error error = settings_copy(settings, setting, &text, why);
     if (error) return error;
     *set = text != NULL;
-    if (text) error = parse_count(settings, knob, text, out, why);
+    if (text) error = parse_count(settings, setting, text, out, why);
     free(text);
     return error;
 }
 
-enum signer_error settings_u64(struct settings *settings, enum knob knob, uint64_t *out, struct failure *why) {
+enum signer_error settings_u64(struct settings *settings, enum setting setting, uint64_t *out, struct failure *why) {
     bool set;
-    enum signer_error error = settings_optional_u64(settings, knob, out, &set, why);
+    enum signer_error error = settings_optional_u64(settings, setting, out, &set, why);
     if (error || set) return error;
-    const char *fallback = knob_info(knob)->fallback;
-    if (!fallback || !knob_parse_u64(fallback, out))
-        return fail(why, ERR_INTERNAL, "%s has no default", knob_info(knob)->member);
+    const char *fallback = setting_info(setting)->fallback;
+    if (!fallback || !setting_parse_u64(fallback, out))
+        return fail(why, ERR_INTERNAL, "%s has no default", setting_info(setting)->member);
     return SIGNER_OK;
 }
 
-enum signer_error settings_flag(struct settings *settings, enum knob knob, bool *out, struct failure *why) {
+enum signer_error settings_flag(struct settings *settings, enum setting setting, bool *out, struct failure *why) {
     char *text;
-    enum signer_error error = settings_copy(settings, knob, &text, why);
+    enum signer_error error = settings_copy(settings, setting, &text, why);
     if (error) return error;
     *out = false;
-    if (text && !knob_parse_flag(text, out))
-        error = bad_value(settings, knob, why, "not one of true, false, yes, no, on, off, 1, 0");
+    if (text && !setting_parse_flag(text, out))
+        error = bad_value(settings, setting, why, "not one of true, false, yes, no, on, off, 1, 0");
     free(text);
     return error;
 }
 
-static int word_index(enum knob knob, const char *text) {
-    const char *const *words = knob_words(knob);
+static int word_index(enum setting setting, const char *text) {
+    const char *const *words = setting_words(setting);
     for (int i = 0; words[i]; i++)
         if (strcasecmp(words[i], text) == 0) return i;
     return -1;
 }
 
-enum signer_error settings_word(struct settings *settings, enum knob knob, int *out, struct failure *why) {
+enum signer_error settings_word(struct settings *settings, enum setting setting, int *out, struct failure *why) {
     char *text;
-    enum signer_error error = settings_copy(settings, knob, &text, why);
+    enum signer_error error = settings_copy(settings, setting, &text, why);
     if (error) return error;
-    const char *fallback = knob_info(knob)->fallback;
-    *out = text ? word_index(knob, knob_trim(text)) : (fallback ? word_index(knob, fallback) : -1);
-    if (text && *out < 0) error = bad_value(settings, knob, why, "not one of the known words");
+    const char *fallback = setting_info(setting)->fallback;
+    *out = text ? word_index(setting, setting_trim(text)) : (fallback ? word_index(setting, fallback) : -1);
+    if (text && *out < 0) error = bad_value(settings, setting, why, "not one of the known words");
     free(text);
     return error;
 }
@@ -213,13 +215,13 @@ static size_t count_tokens(const char *text) {
     return commas + 1;
 }
 
-enum signer_error settings_identifiers(struct settings *settings, enum knob knob, uint16_t **out, size_t *count,
+enum signer_error settings_identifiers(struct settings *settings, enum setting setting, uint16_t **out, size_t *count,
                                        bool *set, struct failure *why) {
     char *text, *rest, *token;
     *out = NULL;
     *count = 0;
     *set = false;
-    enum signer_error error = settings_copy(settings, knob, &text, why);
+    enum signer_error error = settings_copy(settings, setting, &text, why);
     if (error || !text) return error;
     *set = true;
     uint16_t *list = signer_calloc(count_tokens(text), sizeof *list);
@@ -231,13 +233,13 @@ enum signer_error settings_identifiers(struct settings *settings, enum knob knob
     rest = text;
     while (!error && (token = strsep(&rest, ",")) != NULL) {
         uint64_t value;
-        if (knob_is_blank(token)) continue;
-        if (!knob_parse_u64(token, &value) || value == 0 || value > UINT16_MAX)
-            error = bad_value(settings, knob, why, "holds an entry that is no identifier 1..65535");
+        if (setting_is_blank(token)) continue;
+        if (!setting_parse_u64(token, &value) || value == 0 || value > UINT16_MAX)
+            error = bad_value(settings, setting, why, "holds an entry that is no identifier 1..65535");
         else
             list[used++] = (uint16_t)value;
     }
-    if (!error && !used) error = bad_value(settings, knob, why, "holds no identifier");
+    if (!error && !used) error = bad_value(settings, setting, why, "holds no identifier");
     free(text);
     if (error) {
         free(list);
@@ -250,28 +252,29 @@ enum signer_error settings_identifiers(struct settings *settings, enum knob knob
     return SIGNER_OK;
 }
 
-enum signer_error settings_classes(struct settings *settings, enum knob knob, uint32_t *out, struct failure *why) {
+enum signer_error settings_classes(struct settings *settings, enum setting setting, uint32_t *out,
+                                   struct failure *why) {
     char *text, *rest, *token;
     *out = 0;
-    enum signer_error error = settings_copy(settings, knob, &text, why);
+    enum signer_error error = settings_copy(settings, setting, &text, why);
     if (error) return error;
     if (!text) {
-        text = signer_strdup(knob_info(knob)->fallback);
+        text = signer_strdup(setting_info(setting)->fallback);
         if (!text) return fail_plain(why, ERR_OUT_OF_MEMORY);
     }
     rest = text;
     while (!error && (token = strsep(&rest, ",")) != NULL) {
         enum script_class class;
-        if (knob_is_blank(token)) continue;
-        token = knob_trim(token);
+        if (setting_is_blank(token)) continue;
+        token = setting_trim(token);
         for (char *c = token; *c; c++)
             if (*c >= 'A' && *c <= 'Z') *c = (char)(*c + 'a' - 'A');
         if (script_class_by_text(&class, token, strlen(token)))
             *out |= 1u << class;
         else
-            error = bad_value(settings, knob, why, "holds an unknown script class");
+            error = bad_value(settings, setting, why, "holds an unknown script class");
     }
-    if (!error && !*out) error = bad_value(settings, knob, why, "holds no script class");
+    if (!error && !*out) error = bad_value(settings, setting, why, "holds no script class");
     free(text);
     return error;
 }
@@ -281,13 +284,13 @@ enum signer_error settings_classes(struct settings *settings, enum knob knob, ui
 enum signer_error settings_provenance_enforced(struct settings *settings, bool *out, struct failure *why) {
     *out = true;
     if (settings_is_production(settings)) return SIGNER_OK;
-    return settings_flag(settings, KNOB_ENFORCE_PROVENANCE_GATE, out, why);
+    return settings_flag(settings, SETTING_ENFORCE_PROVENANCE_GATE, out, why);
 }
 
 enum signer_error settings_firewall_enforced(struct settings *settings, bool *out, struct failure *why) {
     *out = true;
     if (settings_is_production(settings)) return SIGNER_OK;
-    return settings_flag(settings, KNOB_ENFORCE_SIGNING_POLICY_FIREWALL, out, why);
+    return settings_flag(settings, SETTING_ENFORCE_SIGNING_POLICY_FIREWALL, out, why);
 }
 
 static bool quoted(const char *text) {
@@ -298,20 +301,21 @@ static bool quoted(const char *text) {
 enum signer_error settings_state_path(struct settings *settings, char **out, struct failure *why) {
     char *text;
     *out = NULL;
-    enum signer_error error = settings_copy(settings, KNOB_STATE_PATH, &text, why);
+    enum signer_error error = settings_copy(settings, SETTING_STATE_PATH, &text, why);
     if (error) return error;
-    if (text && !knob_is_blank(text)) {
-        char *trimmed = knob_trim(text);
+    if (text && !setting_is_blank(text)) {
+        char *trimmed = setting_trim(text);
         if (quoted(trimmed)) {
             free(text);
-            return bad_value(settings, KNOB_STATE_PATH, why, "begins or ends with a quote character");
+            return bad_value(settings, SETTING_STATE_PATH, why, "begins or ends with a quote character");
         }
         memmove(text, trimmed, strlen(trimmed) + 1);
         *out = text;
         return SIGNER_OK;
     }
     free(text);
-    if (settings_is_production(settings)) return bad_value(settings, KNOB_STATE_PATH, why, "must be set in production");
+    if (settings_is_production(settings))
+        return bad_value(settings, SETTING_STATE_PATH, why, "must be set in production");
     const char *temporary = settings->environment(settings->environment_context, "TMPDIR");
     if (!temporary || !*temporary) temporary = "/tmp";
     size_t room = strlen(temporary) + sizeof FALLBACK_STATE_FILE + 1;
@@ -325,29 +329,29 @@ enum signer_error settings_key_plan(struct settings *settings, struct key_plan *
     int word = 0;
     uint64_t timeout = 0;
     memset(out, 0, sizeof *out);
-    enum signer_error error = settings_word(settings, KNOB_STATE_KEY_PROVIDER, &word, why);
-    if (!error) error = settings_u64(settings, KNOB_STATE_KEY_COMMAND_TIMEOUT_SECS, &timeout, why);
+    enum signer_error error = settings_word(settings, SETTING_STATE_KEY_PROVIDER, &word, why);
+    if (!error) error = settings_u64(settings, SETTING_STATE_KEY_COMMAND_TIMEOUT_SECS, &timeout, why);
     if (error) return error;
     out->timeout_s = (uint32_t)timeout;
     out->command_provider = word == 1;
     if (!out->command_provider) {
         if (settings_is_production(settings))
-            return bad_value(settings, KNOB_STATE_KEY_PROVIDER, why,
+            return bad_value(settings, SETTING_STATE_KEY_PROVIDER, why,
                              "the provider env is refused in production; use command");
         return SIGNER_OK;
     }
-    error = settings_copy(settings, KNOB_STATE_KEY_COMMAND, &out->command, why);
+    error = settings_copy(settings, SETTING_STATE_KEY_COMMAND, &out->command, why);
     if (error) return error;
-    if (out->command && !knob_is_blank(out->command)) return SIGNER_OK;
+    if (out->command && !setting_is_blank(out->command)) return SIGNER_OK;
     free(out->command);
     out->command = NULL;
-    return bad_value(settings, KNOB_STATE_KEY_COMMAND, why, "must be set with the provider command");
+    return bad_value(settings, SETTING_STATE_KEY_COMMAND, why, "must be set with the provider command");
 }
 
 enum signer_error settings_reset_corrupt(struct settings *settings, bool *out, struct failure *why) {
     int word = 0;
     *out = false;
-    enum signer_error error = settings_word(settings, KNOB_STATE_CORRUPTION_POLICY, &word, why);
+    enum signer_error error = settings_word(settings, SETTING_STATE_CORRUPTION_POLICY, &word, why);
     if (error) return error;
     *out = word == 1 && !settings_is_production(settings);
     return SIGNER_OK;
@@ -357,21 +361,21 @@ enum signer_error settings_reset_corrupt(struct settings *settings, bool *out, s
 
 static void warn_caps(struct settings *settings, size_t local_seats) {
     uint64_t inputs, cap, rate;
-    if (!local_seats || settings_u64(settings, KNOB_EXPECTED_INPUTS_PER_SIGNING, &inputs, NULL)) return;
+    if (!local_seats || settings_u64(settings, SETTING_EXPECTED_INPUTS_PER_SIGNING, &inputs, NULL)) return;
     uint64_t seats = inputs * local_seats;
-    if (!settings_u64(settings, KNOB_MAX_LIVE_INTERACTIVE_SESSIONS, &cap, NULL) && cap < seats)
+    if (!settings_u64(settings, SETTING_MAX_LIVE_INTERACTIVE_SESSIONS, &cap, NULL) && cap < seats)
         notice("max_live_interactive_sessions is %llu; %llu inputs with %zu seats here need %llu",
                (unsigned long long)cap, (unsigned long long)inputs, local_seats, (unsigned long long)seats);
-    if (!settings_u64(settings, KNOB_MAX_SESSIONS, &cap, NULL) && cap < inputs + 1)
+    if (!settings_u64(settings, SETTING_MAX_SESSIONS, &cap, NULL) && cap < inputs + 1)
         notice("max_sessions is %llu; %llu inputs need one session each beside the wallet's", (unsigned long long)cap,
                (unsigned long long)inputs);
-    if (!settings_u64(settings, KNOB_POLICY_RATE_LIMIT_PER_MINUTE, &rate, NULL) && rate < inputs)
+    if (!settings_u64(settings, SETTING_POLICY_RATE_LIMIT_PER_MINUTE, &rate, NULL) && rate < inputs)
         notice("policy_rate_limit_per_minute is %llu; %llu inputs need one build each", (unsigned long long)rate,
                (unsigned long long)inputs);
 }
 
-static void warn_gate(struct settings *settings, enum knob knob, bool on, const char *what) {
-    if (!on) notice("%s is off (%s)", what, source_name(settings, knob));
+static void warn_gate(struct settings *settings, enum setting setting, bool on, const char *what) {
+    if (!on) notice("%s is off (%s)", what, source_name(settings, setting));
 }
 
 void settings_warn_start(struct settings *settings, size_t local_seats) {
@@ -379,27 +383,27 @@ void settings_warn_start(struct settings *settings, size_t local_seats) {
     char *text;
     if (!first_time(settings, &settings->warned_start)) return;
     if (!settings_provenance_enforced(settings, &on, NULL))
-        warn_gate(settings, KNOB_ENFORCE_PROVENANCE_GATE, on, "the provenance gate");
-    if (!settings_flag(settings, KNOB_ENFORCE_ADMISSION_POLICY, &on, NULL))
-        warn_gate(settings, KNOB_ENFORCE_ADMISSION_POLICY, on, "the DKG admission policy");
-    if (!settings_flag(settings, KNOB_ENABLE_AUTO_QUARANTINE, &on, NULL))
-        warn_gate(settings, KNOB_ENABLE_AUTO_QUARANTINE, on, "auto-quarantine");
+        warn_gate(settings, SETTING_ENFORCE_PROVENANCE_GATE, on, "the provenance gate");
+    if (!settings_flag(settings, SETTING_ENFORCE_ADMISSION_POLICY, &on, NULL))
+        warn_gate(settings, SETTING_ENFORCE_ADMISSION_POLICY, on, "the DKG admission policy");
+    if (!settings_flag(settings, SETTING_ENABLE_AUTO_QUARANTINE, &on, NULL))
+        warn_gate(settings, SETTING_ENABLE_AUTO_QUARANTINE, on, "auto-quarantine");
     if (!settings_firewall_enforced(settings, &on, NULL)) {
-        warn_gate(settings, KNOB_ENFORCE_SIGNING_POLICY_FIREWALL, on, "the signing-policy firewall");
-        if (!on && settings_text(settings, KNOB_POLICY_DIRECTORY, &text)) {
+        warn_gate(settings, SETTING_ENFORCE_SIGNING_POLICY_FIREWALL, on, "the signing-policy firewall");
+        if (!on && settings_text(settings, SETTING_POLICY_DIRECTORY, &text)) {
             notice("the script firewall of policy_directory is not asked while the firewall is off");
             free(text);
         }
     }
-    if (settings_text(settings, KNOB_STATE_PATH, &text)) {
-        if (!knob_is_blank(text)) notice("state path override: %s", knob_trim(text));
+    if (settings_text(settings, SETTING_STATE_PATH, &text)) {
+        if (!setting_is_blank(text)) notice("state path override: %s", setting_trim(text));
         free(text);
     }
     int word = 0;
-    if (!settings_word(settings, KNOB_STATE_CORRUPTION_POLICY, &word, NULL) && word == 1 &&
+    if (!settings_word(settings, SETTING_STATE_CORRUPTION_POLICY, &word, NULL) && word == 1 &&
         settings_is_production(settings))
         notice("state_corruption_policy has no effect in production: damaged state is refused");
-    if (settings_text(settings, KNOB_STATE_ANCHOR_BINDING_HASH, &text)) {
+    if (settings_text(settings, SETTING_STATE_ANCHOR_BINDING_HASH, &text)) {
         notice("state_anchor settings are checked, but this build does not enforce an anchor");
         free(text);
     }

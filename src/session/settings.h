@@ -1,5 +1,5 @@
 /* Settings of one engine: either the installed init configuration, or the process environment read
- * at each use, never both (policy-and-lifecycle 2). One table of knobs (session/knobs.def) gives
+ * at each use, never both (policy-and-lifecycle 2). One table of settings (session/settings.def) gives
  * JSON member, variable, type, default, range and family; one text parser serves both sources, so
  * that a value means the same wherever it comes from. There are no silent defaults and no clamps
  * (D-021): a bad text is ERR_CONFIGURATION, or its family's error (settings_family_error). */
@@ -14,57 +14,57 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-enum knob {
-#define KNOB(name, member, type, fallback, low, high, family) KNOB_##name,
-#include "session/knobs.def"
-#undef KNOB
-    KNOB_COUNT
+enum setting {
+#define SETTING(name, member, type, fallback, low, high, family) SETTING_##name,
+#include "session/settings.def"
+#undef SETTING
+    SETTING_COUNT
 };
 
-enum knob_type {
-    KNOB_TYPE_TEXT,
-    KNOB_TYPE_WORD,
-    KNOB_TYPE_FLAG,
-    KNOB_TYPE_COUNT,
-    KNOB_TYPE_HOUR,
-    KNOB_TYPE_IDENTIFIERS,
-    KNOB_TYPE_CLASSES,
-    KNOB_TYPE_BYTES32,
-    KNOB_TYPE_SEQUENCE
+enum setting_type {
+    SETTING_TYPE_TEXT,
+    SETTING_TYPE_WORD,
+    SETTING_TYPE_FLAG,
+    SETTING_TYPE_COUNT,
+    SETTING_TYPE_HOUR,
+    SETTING_TYPE_IDENTIFIERS,
+    SETTING_TYPE_CLASSES,
+    SETTING_TYPE_BYTES32,
+    SETTING_TYPE_SEQUENCE
 };
 
-enum knob_family {
-    KNOB_FAMILY_GENERAL,
-    KNOB_FAMILY_STATE,
-    KNOB_FAMILY_KEY,
-    KNOB_FAMILY_PROVENANCE,
-    KNOB_FAMILY_ADMISSION,
-    KNOB_FAMILY_FIREWALL,
-    KNOB_FAMILY_HEARTBEAT,
-    KNOB_FAMILY_QUARANTINE,
-    KNOB_FAMILY_WITNESS,
-    KNOB_FAMILY_ANCHOR
+enum setting_family {
+    SETTING_FAMILY_GENERAL,
+    SETTING_FAMILY_STATE,
+    SETTING_FAMILY_KEY,
+    SETTING_FAMILY_PROVENANCE,
+    SETTING_FAMILY_ADMISSION,
+    SETTING_FAMILY_FIREWALL,
+    SETTING_FAMILY_HEARTBEAT,
+    SETTING_FAMILY_QUARANTINE,
+    SETTING_FAMILY_WITNESS,
+    SETTING_FAMILY_ANCHOR
 };
 
-struct knob_info {
+struct setting_info {
     const char *member;   /* "max_sessions" */
     const char *variable; /* "TBTC_SIGNER_MAX_SESSIONS" */
-    enum knob_type type;
-    enum knob_family family;
+    enum setting_type type;
+    enum setting_family family;
     const char *fallback; /* NULL: none */
     uint64_t low, high;
 };
 
-const struct knob_info *knob_info(enum knob knob);
-/* Words of a WORD knob in the order of their index, ending with NULL. */
-const char *const *knob_words(enum knob knob);
+const struct setting_info *setting_info(enum setting setting);
+/* Words of a WORD setting in the order of their index, ending with NULL. */
+const char *const *setting_words(enum setting setting);
 
 /* Text forms, after trimming ASCII blanks. */
-bool knob_parse_u64(const char *text, uint64_t *out);       /* decimal digits only */
-bool knob_parse_flag(const char *text, bool *out);          /* D-131 */
-bool knob_parse_bytes32(const char *text, uint8_t out[32]); /* 0x + 64 lower-case hex, not trimmed */
-char *knob_trim(char *text);                                /* in place */
-bool knob_is_blank(const char *text);
+bool setting_parse_u64(const char *text, uint64_t *out);       /* decimal digits only */
+bool setting_parse_flag(const char *text, bool *out);          /* D-131 */
+bool setting_parse_bytes32(const char *text, uint8_t out[32]); /* 0x + 64 lower-case hex, not trimmed */
+char *setting_trim(char *text);                                /* in place */
+bool setting_is_blank(const char *text);
 
 /* The operator's scripts that the engine asks (policy-and-lifecycle 14.4). */
 enum policy_hook { POLICY_HOOK_FIREWALL, POLICY_HOOK_DKG_ADMISSION, POLICY_HOOK_QUARANTINE, POLICY_HOOK_COUNT };
@@ -82,7 +82,7 @@ struct settings {
     pthread_rwlock_t lock;
     bool installed;
     char fingerprint[65];
-    char *value[KNOB_COUNT]; /* installed texts; NULL = absent. Never the state key. */
+    char *value[SETTING_COUNT]; /* installed texts; NULL = absent. Never the state key. */
     /* Environment source; getenv unless a test or a module engine gives its own. */
     const char *(*environment)(void *context, const char *name);
     void *environment_context;
@@ -100,22 +100,22 @@ void settings_free(struct settings *settings);
 
 bool settings_is_production(struct settings *settings);
 
-/* Copies the text of a knob (installed or environment), NULL when it is unset; freed by the caller.
+/* Copies the text of a setting (installed or environment), NULL when it is unset; freed by the caller.
  * ERR_OUT_OF_MEMORY. */
-enum signer_error settings_copy(struct settings *settings, enum knob knob, char **out, struct failure *why);
-/* Parsed values with default and range. A knob without default must be read with its _optional form. */
-enum signer_error settings_u64(struct settings *settings, enum knob knob, uint64_t *out, struct failure *why);
-enum signer_error settings_optional_u64(struct settings *settings, enum knob knob, uint64_t *out, bool *set,
+enum signer_error settings_copy(struct settings *settings, enum setting setting, char **out, struct failure *why);
+/* Parsed values with default and range. A setting without default must be read with its _optional form. */
+enum signer_error settings_u64(struct settings *settings, enum setting setting, uint64_t *out, struct failure *why);
+enum signer_error settings_optional_u64(struct settings *settings, enum setting setting, uint64_t *out, bool *set,
                                         struct failure *why);
-enum signer_error settings_flag(struct settings *settings, enum knob knob, bool *out, struct failure *why);
-/* A WORD knob as the index of its word in the order of settings.c; *out = -1 when unset without default. */
-enum signer_error settings_word(struct settings *settings, enum knob knob, int *out, struct failure *why);
+enum signer_error settings_flag(struct settings *settings, enum setting setting, bool *out, struct failure *why);
+/* A WORD setting as the index of its word in the order of settings.c; *out = -1 when unset without default. */
+enum signer_error settings_word(struct settings *settings, enum setting setting, int *out, struct failure *why);
 /* A list of participant identifiers, ascending, without duplicates, freed by the caller; *set false
  * when unset. */
-enum signer_error settings_identifiers(struct settings *settings, enum knob knob, uint16_t **out, size_t *count,
+enum signer_error settings_identifiers(struct settings *settings, enum setting setting, uint16_t **out, size_t *count,
                                        bool *set, struct failure *why);
 /* Script classes as a set of bits (1 << enum script_class). */
-enum signer_error settings_classes(struct settings *settings, enum knob knob, uint32_t *out, struct failure *why);
+enum signer_error settings_classes(struct settings *settings, enum setting setting, uint32_t *out, struct failure *why);
 
 /* Whether the gates are on: forced in production for the first two (policy-and-lifecycle 1). */
 enum signer_error settings_provenance_enforced(struct settings *settings, bool *out, struct failure *why);
@@ -147,18 +147,18 @@ void settings_warn_start(struct settings *settings, size_t local_seats);
  * at with settings_validate, and moved into the engine's by settings_publish. */
 void settings_candidate(struct settings *candidate);
 /* Conversion rules 2.2.1 on the text of one member. ERR_VALIDATION names the member. */
-enum signer_error settings_put(struct settings *candidate, enum knob knob, const char *text, size_t len,
+enum signer_error settings_put(struct settings *candidate, enum setting setting, const char *text, size_t len,
                                struct failure *why);
-enum signer_error settings_put_identifiers(struct settings *candidate, enum knob knob, uint16_t *identifiers,
+enum signer_error settings_put_identifiers(struct settings *candidate, enum setting setting, uint16_t *identifiers,
                                            size_t count, struct failure *why);
-enum signer_error settings_put_classes(struct settings *candidate, enum knob knob, const struct bytes *names,
+enum signer_error settings_put_classes(struct settings *candidate, enum setting setting, const struct bytes *names,
                                        size_t count, struct failure *why);
 uint32_t settings_key_count(struct settings *settings);
 /* Whether a configuration is installed: *same true and SIGNER_OK for the same fingerprint, *same
  * false for none, ERR_VALIDATION naming the installed one for another. */
 enum signer_error settings_installed(struct settings *settings, const char fingerprint[65], bool *same,
                                      struct failure *why);
-/* Every knob, in the order of 2.2 step 5 up to the provenance gate, whether its gate is on or not.
+/* Every setting, in the order of 2.2 step 5 up to the provenance gate, whether its gate is on or not.
  * Every failure is ERR_VALIDATION naming the member (D-021, D-022). */
 enum signer_error settings_validate(struct settings *candidate, struct failure *why);
 /* Checks again for a concurrent install, then moves the candidate's values. *idempotent as above. */

@@ -20,40 +20,40 @@ void settings_candidate(struct settings *candidate) {
     candidate->environment = no_environment;
 }
 
-static enum signer_error refuse(enum knob knob, struct failure *why, const char *what) {
-    return fail(why, ERR_VALIDATION, "%s: %s", knob_info(knob)->member, what);
+static enum signer_error refuse(enum setting setting, struct failure *why, const char *what) {
+    return fail(why, ERR_VALIDATION, "%s: %s", setting_info(setting)->member, what);
 }
 
-enum signer_error settings_put(struct settings *candidate, enum knob knob, const char *text, size_t len,
+enum signer_error settings_put(struct settings *candidate, enum setting setting, const char *text, size_t len,
                                struct failure *why) {
-    if (memchr(text, 0, len)) return refuse(knob, why, "holds a zero byte");
+    if (memchr(text, 0, len)) return refuse(setting, why, "holds a zero byte");
     char *copy = signer_malloc(len + 1);
     if (!copy) return fail_plain(why, ERR_OUT_OF_MEMORY);
     memcpy(copy, text, len);
     copy[len] = 0;
-    if (knob_is_blank(copy)) {
+    if (setting_is_blank(copy)) {
         free(copy);
-        return refuse(knob, why, "must not be blank");
+        return refuse(setting, why, "must not be blank");
     }
-    if (candidate->value[knob]) {
-        sodium_memzero(candidate->value[knob], strlen(candidate->value[knob]));
-        free(candidate->value[knob]);
+    if (candidate->value[setting]) {
+        sodium_memzero(candidate->value[setting], strlen(candidate->value[setting]));
+        free(candidate->value[setting]);
     }
-    candidate->value[knob] = copy;
+    candidate->value[setting] = copy;
     int word;
-    if (knob != KNOB_PROFILE || settings_word(candidate, knob, &word, NULL) == SIGNER_OK) return SIGNER_OK;
-    return refuse(knob, why, "must be production or development");
+    if (setting != SETTING_PROFILE || settings_word(candidate, setting, &word, NULL) == SIGNER_OK) return SIGNER_OK;
+    return refuse(setting, why, "must be production or development");
 }
 
 static int compare_u16(const void *a, const void *b) {
     return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
 }
 
-enum signer_error settings_put_identifiers(struct settings *candidate, enum knob knob, uint16_t *identifiers,
+enum signer_error settings_put_identifiers(struct settings *candidate, enum setting setting, uint16_t *identifiers,
                                            size_t count, struct failure *why) {
     struct buffer text;
     char number[8];
-    if (!count) return refuse(knob, why, "must not be an empty list");
+    if (!count) return refuse(setting, why, "must not be an empty list");
     qsort(identifiers, count, sizeof *identifiers, compare_u16);
     buffer_init(&text);
     for (size_t i = 0; i < count; i++) {
@@ -62,28 +62,28 @@ enum signer_error settings_put_identifiers(struct settings *candidate, enum knob
         buffer_text(&text, number);
     }
     enum signer_error error = buffer_status(&text);
-    if (!error) error = settings_put(candidate, knob, (const char *)text.data, text.len, why);
+    if (!error) error = settings_put(candidate, setting, (const char *)text.data, text.len, why);
     buffer_free(&text);
     return error;
 }
 
-enum signer_error settings_put_classes(struct settings *candidate, enum knob knob, const struct bytes *names,
+enum signer_error settings_put_classes(struct settings *candidate, enum setting setting, const struct bytes *names,
                                        size_t count, struct failure *why) {
     struct buffer text;
     enum signer_error error = SIGNER_OK;
-    if (!count) return refuse(knob, why, "must not be an empty list");
+    if (!count) return refuse(setting, why, "must not be an empty list");
     buffer_init(&text);
     for (size_t i = 0; i < count && !error; i++) {
         size_t blanks = 0;
         for (size_t k = 0; k < names[i].len; k++)
             blanks += names[i].data[k] == ' ' || (names[i].data[k] >= '\t' && names[i].data[k] <= '\r');
         if (blanks == names[i].len || memchr(names[i].data, ',', names[i].len))
-            error = refuse(knob, why, "holds a blank entry or a comma");
+            error = refuse(setting, why, "holds a blank entry or a comma");
         if (i) buffer_text(&text, ",");
         buffer_append(&text, names[i].data, names[i].len);
     }
     if (!error) error = buffer_status(&text);
-    if (!error) error = settings_put(candidate, knob, (const char *)text.data, text.len, why);
+    if (!error) error = settings_put(candidate, setting, (const char *)text.data, text.len, why);
     buffer_free(&text);
     return error;
 }
@@ -91,7 +91,7 @@ enum signer_error settings_put_classes(struct settings *candidate, enum knob kno
 uint32_t settings_key_count(struct settings *settings) {
     uint32_t count = 0;
     pthread_rwlock_rdlock(&settings->lock);
-    for (size_t i = 0; i < KNOB_COUNT; i++)
+    for (size_t i = 0; i < SETTING_COUNT; i++)
         count += settings->value[i] != NULL;
     pthread_rwlock_unlock(&settings->lock);
     return count;
@@ -99,8 +99,8 @@ uint32_t settings_key_count(struct settings *settings) {
 
 /* -- validation ------------------------------------------------------------------------------------ */
 
-/* One knob by its type and range, whatever gate reads it. */
-static enum signer_error check_knob(struct settings *candidate, enum knob knob, struct failure *why) {
+/* One setting by its type and range, whatever gate reads it. */
+static enum signer_error check_setting(struct settings *candidate, enum setting setting, struct failure *why) {
     uint64_t number;
     uint32_t classes;
     uint16_t *list;
@@ -108,50 +108,50 @@ static enum signer_error check_knob(struct settings *candidate, enum knob knob, 
     uint8_t bytes[32];
     bool flag, set;
     int word;
-    if (!candidate->value[knob]) return SIGNER_OK;
-    switch (knob_info(knob)->type) {
-    case KNOB_TYPE_TEXT:
+    if (!candidate->value[setting]) return SIGNER_OK;
+    switch (setting_info(setting)->type) {
+    case SETTING_TYPE_TEXT:
         return SIGNER_OK;
-    case KNOB_TYPE_WORD:
-        return settings_word(candidate, knob, &word, why);
-    case KNOB_TYPE_FLAG:
-        return settings_flag(candidate, knob, &flag, why);
-    case KNOB_TYPE_COUNT:
-    case KNOB_TYPE_HOUR:
-    case KNOB_TYPE_SEQUENCE:
-        return settings_optional_u64(candidate, knob, &number, &set, why);
-    case KNOB_TYPE_IDENTIFIERS: {
-        enum signer_error error = settings_identifiers(candidate, knob, &list, &count, &set, why);
+    case SETTING_TYPE_WORD:
+        return settings_word(candidate, setting, &word, why);
+    case SETTING_TYPE_FLAG:
+        return settings_flag(candidate, setting, &flag, why);
+    case SETTING_TYPE_COUNT:
+    case SETTING_TYPE_HOUR:
+    case SETTING_TYPE_SEQUENCE:
+        return settings_optional_u64(candidate, setting, &number, &set, why);
+    case SETTING_TYPE_IDENTIFIERS: {
+        enum signer_error error = settings_identifiers(candidate, setting, &list, &count, &set, why);
         free(list);
         return error;
     }
-    case KNOB_TYPE_CLASSES:
-        return settings_classes(candidate, knob, &classes, why);
-    case KNOB_TYPE_BYTES32:
-        if (!knob_parse_bytes32(candidate->value[knob], bytes) || sodium_is_zero(bytes, 32))
-            return refuse(knob, why, "must be 0x and 64 lower-case hex digits, not all zero");
+    case SETTING_TYPE_CLASSES:
+        return settings_classes(candidate, setting, &classes, why);
+    case SETTING_TYPE_BYTES32:
+        if (!setting_parse_bytes32(candidate->value[setting], bytes) || sodium_is_zero(bytes, 32))
+            return refuse(setting, why, "must be 0x and 64 lower-case hex digits, not all zero");
         return SIGNER_OK;
     }
     return SIGNER_OK;
 }
 
-static enum signer_error check_family(struct settings *candidate, enum knob_family family, struct failure *why) {
-    for (enum knob knob = 0; knob < KNOB_COUNT; knob++) {
-        if (knob_info(knob)->family != family) continue;
-        enum signer_error error = check_knob(candidate, knob, why);
+static enum signer_error check_family(struct settings *candidate, enum setting_family family, struct failure *why) {
+    for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
+        if (setting_info(setting)->family != family) continue;
+        enum signer_error error = check_setting(candidate, setting, why);
         if (error) return error;
     }
     return SIGNER_OK;
 }
 
 static enum signer_error check_hours(struct settings *candidate, struct failure *why) {
-    const char *start = candidate->value[KNOB_POLICY_ALLOWED_UTC_START_HOUR];
-    const char *end = candidate->value[KNOB_POLICY_ALLOWED_UTC_END_HOUR];
+    const char *start = candidate->value[SETTING_POLICY_ALLOWED_UTC_START_HOUR];
+    const char *end = candidate->value[SETTING_POLICY_ALLOWED_UTC_END_HOUR];
     if (!start != !end)
-        return refuse(start ? KNOB_POLICY_ALLOWED_UTC_END_HOUR : KNOB_POLICY_ALLOWED_UTC_START_HOUR, why,
+        return refuse(start ? SETTING_POLICY_ALLOWED_UTC_END_HOUR : SETTING_POLICY_ALLOWED_UTC_START_HOUR, why,
                       "both hours must be given, or none");
     if (start && strcmp(start, end) == 0)
-        return refuse(KNOB_POLICY_ALLOWED_UTC_END_HOUR, why, "must differ from policy_allowed_utc_start_hour");
+        return refuse(SETTING_POLICY_ALLOWED_UTC_END_HOUR, why, "must differ from policy_allowed_utc_start_hour");
     return SIGNER_OK;
 }
 
@@ -170,101 +170,103 @@ static enum signer_error check_key(struct settings *candidate, struct failure *w
     return error;
 }
 
-static const enum knob anchor_knobs[] = {KNOB_STATE_ANCHOR_BINDING_HASH,
-                                         KNOB_STATE_ANCHOR_RESPONSE_PUBLIC_KEY,
-                                         KNOB_STATE_ANCHOR_RESPONSE_PUBLIC_KEY_SPKI_SHA256,
-                                         KNOB_STATE_WITNESS_ROTATION_THRESHOLD_RECORDS,
-                                         KNOB_STATE_ANCHOR_PROTOCOL_ID,
-                                         KNOB_STATE_ANCHOR_STREAM_ID,
-                                         KNOB_STATE_ANCHOR_ACTIVATION_MANIFEST_HASH,
-                                         KNOB_STATE_ANCHOR_ACTIVATION_MANIFEST_SEQUENCE,
-                                         KNOB_STATE_ANCHOR_OFFLINE_AUTHORITY_PUBLIC_KEY,
-                                         KNOB_STATE_ANCHOR_OFFLINE_AUTHORITY_PUBLIC_KEY_SPKI_SHA256,
-                                         KNOB_STATE_ANCHOR_TRUST_CERTIFICATE_SEQUENCE,
-                                         KNOB_STATE_ANCHOR_TRUST_CERTIFICATE_DIGEST};
-#define ANCHOR_KNOBS (sizeof anchor_knobs / sizeof *anchor_knobs)
-#define ANCHOR_KNOBS_DEVELOPMENT 4 /* CFG-15 */
+static const enum setting anchor_settings[] = {SETTING_STATE_ANCHOR_BINDING_HASH,
+                                               SETTING_STATE_ANCHOR_RESPONSE_PUBLIC_KEY,
+                                               SETTING_STATE_ANCHOR_RESPONSE_PUBLIC_KEY_SPKI_SHA256,
+                                               SETTING_STATE_WITNESS_ROTATION_THRESHOLD_RECORDS,
+                                               SETTING_STATE_ANCHOR_PROTOCOL_ID,
+                                               SETTING_STATE_ANCHOR_STREAM_ID,
+                                               SETTING_STATE_ANCHOR_ACTIVATION_MANIFEST_HASH,
+                                               SETTING_STATE_ANCHOR_ACTIVATION_MANIFEST_SEQUENCE,
+                                               SETTING_STATE_ANCHOR_OFFLINE_AUTHORITY_PUBLIC_KEY,
+                                               SETTING_STATE_ANCHOR_OFFLINE_AUTHORITY_PUBLIC_KEY_SPKI_SHA256,
+                                               SETTING_STATE_ANCHOR_TRUST_CERTIFICATE_SEQUENCE,
+                                               SETTING_STATE_ANCHOR_TRUST_CERTIFICATE_DIGEST};
+#define ANCHOR_SETTINGS (sizeof anchor_settings / sizeof *anchor_settings)
+#define ANCHOR_SETTINGS_DEVELOPMENT 4 /* CFG-15 */
 
 /* A strong Ed25519 key and the SHA-256 of its SubjectPublicKeyInfo form (2.6). */
-static enum signer_error check_anchor_key(struct settings *candidate, enum knob key_knob, enum knob hash_knob,
-                                          struct failure *why) {
+static enum signer_error check_anchor_key(struct settings *candidate, enum setting key_setting,
+                                          enum setting hash_setting, struct failure *why) {
     static const uint8_t prefix[12] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
     uint8_t spki[sizeof prefix + 32], digest[32], given[32];
     memcpy(spki, prefix, sizeof prefix);
-    knob_parse_bytes32(candidate->value[key_knob], spki + sizeof prefix);
-    knob_parse_bytes32(candidate->value[hash_knob], given);
+    setting_parse_bytes32(candidate->value[key_setting], spki + sizeof prefix);
+    setting_parse_bytes32(candidate->value[hash_setting], given);
     if (!crypto_core_ed25519_is_valid_point(spki + sizeof prefix))
-        return refuse(key_knob, why, "is no Ed25519 key of prime order");
+        return refuse(key_setting, why, "is no Ed25519 key of prime order");
     crypto_hash_sha256(digest, spki, sizeof spki);
-    if (memcmp(digest, given, 32) != 0) return refuse(hash_knob, why, "is not the hash of the key");
+    if (memcmp(digest, given, 32) != 0) return refuse(hash_setting, why, "is not the hash of the key");
     return SIGNER_OK;
 }
 
 static enum signer_error check_purpose(struct settings *candidate, size_t anchors, struct failure *why) {
-    if (!candidate->value[KNOB_PURPOSE]) return SIGNER_OK;
-    if (anchors) return refuse(KNOB_PURPOSE, why, "no anchor member may be present while provisioning");
-    const char *records = candidate->value[KNOB_STATE_WITNESS_MAX_RECORDS];
+    if (!candidate->value[SETTING_PURPOSE]) return SIGNER_OK;
+    if (anchors) return refuse(SETTING_PURPOSE, why, "no anchor member may be present while provisioning");
+    const char *records = candidate->value[SETTING_STATE_WITNESS_MAX_RECORDS];
     if (!records || strcmp(records, "4") != 0)
-        return refuse(KNOB_STATE_WITNESS_MAX_RECORDS, why, "must be 4 while provisioning");
+        return refuse(SETTING_STATE_WITNESS_MAX_RECORDS, why, "must be 4 while provisioning");
     return SIGNER_OK;
 }
 
 static enum signer_error check_anchor(struct settings *candidate, struct failure *why) {
     size_t present = 0, leading = 0;
     uint64_t threshold, records;
-    for (size_t i = 0; i < ANCHOR_KNOBS; i++)
-        present += candidate->value[anchor_knobs[i]] != NULL;
-    while (leading < ANCHOR_KNOBS && candidate->value[anchor_knobs[leading]])
+    for (size_t i = 0; i < ANCHOR_SETTINGS; i++)
+        present += candidate->value[anchor_settings[i]] != NULL;
+    while (leading < ANCHOR_SETTINGS && candidate->value[anchor_settings[leading]])
         leading++;
     enum signer_error error = check_purpose(candidate, present, why);
     if (error || !present) return error;
-    bool few = present == ANCHOR_KNOBS_DEVELOPMENT && leading == ANCHOR_KNOBS_DEVELOPMENT &&
+    bool few = present == ANCHOR_SETTINGS_DEVELOPMENT && leading == ANCHOR_SETTINGS_DEVELOPMENT &&
                !settings_is_production(candidate);
-    if (present != ANCHOR_KNOBS && !few)
-        return refuse(anchor_knobs[leading], why, "is missing; anchor members come together");
-    error = check_anchor_key(candidate, KNOB_STATE_ANCHOR_RESPONSE_PUBLIC_KEY,
-                             KNOB_STATE_ANCHOR_RESPONSE_PUBLIC_KEY_SPKI_SHA256, why);
-    if (!error) error = settings_u64(candidate, KNOB_STATE_WITNESS_MAX_RECORDS, &records, why);
-    if (!error) error = settings_u64(candidate, KNOB_STATE_WITNESS_ROTATION_THRESHOLD_RECORDS, &threshold, why);
+    if (present != ANCHOR_SETTINGS && !few)
+        return refuse(anchor_settings[leading], why, "is missing; anchor members come together");
+    error = check_anchor_key(candidate, SETTING_STATE_ANCHOR_RESPONSE_PUBLIC_KEY,
+                             SETTING_STATE_ANCHOR_RESPONSE_PUBLIC_KEY_SPKI_SHA256, why);
+    if (!error) error = settings_u64(candidate, SETTING_STATE_WITNESS_MAX_RECORDS, &records, why);
+    if (!error) error = settings_u64(candidate, SETTING_STATE_WITNESS_ROTATION_THRESHOLD_RECORDS, &threshold, why);
     if (error) return error;
     if (records < 8 || threshold > records - 8)
-        return refuse(KNOB_STATE_WITNESS_ROTATION_THRESHOLD_RECORDS, why,
+        return refuse(SETTING_STATE_WITNESS_ROTATION_THRESHOLD_RECORDS, why,
                       "must be at most state_witness_max_records - 8");
     if (few) return SIGNER_OK;
-    error = check_anchor_key(candidate, KNOB_STATE_ANCHOR_OFFLINE_AUTHORITY_PUBLIC_KEY,
-                             KNOB_STATE_ANCHOR_OFFLINE_AUTHORITY_PUBLIC_KEY_SPKI_SHA256, why);
+    error = check_anchor_key(candidate, SETTING_STATE_ANCHOR_OFFLINE_AUTHORITY_PUBLIC_KEY,
+                             SETTING_STATE_ANCHOR_OFFLINE_AUTHORITY_PUBLIC_KEY_SPKI_SHA256, why);
     if (error) return error;
-    if (strcmp(candidate->value[KNOB_STATE_ANCHOR_OFFLINE_AUTHORITY_PUBLIC_KEY],
-               candidate->value[KNOB_STATE_ANCHOR_RESPONSE_PUBLIC_KEY]) == 0)
-        return refuse(KNOB_STATE_ANCHOR_OFFLINE_AUTHORITY_PUBLIC_KEY, why, "must differ from the response key");
+    if (strcmp(candidate->value[SETTING_STATE_ANCHOR_OFFLINE_AUTHORITY_PUBLIC_KEY],
+               candidate->value[SETTING_STATE_ANCHOR_RESPONSE_PUBLIC_KEY]) == 0)
+        return refuse(SETTING_STATE_ANCHOR_OFFLINE_AUTHORITY_PUBLIC_KEY, why, "must differ from the response key");
     return SIGNER_OK;
 }
 
-/* Our knobs that hang together (2.8), and what a release build does not have (D-025). */
+/* Our settings that hang together (2.8), and what a release build does not have (D-025). */
 static enum signer_error check_general(struct settings *candidate, struct failure *why) {
     int anchor;
     bool plaintext;
-    enum signer_error error = settings_word(candidate, KNOB_STATE_STORE_ANCHOR, &anchor, why);
-    if (!error) error = settings_flag(candidate, KNOB_PERMIT_PLAINTEXT_STATE_ROLLBACK, &plaintext, why);
+    enum signer_error error = settings_word(candidate, SETTING_STATE_STORE_ANCHOR, &anchor, why);
+    if (!error) error = settings_flag(candidate, SETTING_PERMIT_PLAINTEXT_STATE_ROLLBACK, &plaintext, why);
     if (error) return error;
-    if (anchor == 1) return refuse(KNOB_STATE_STORE_ANCHOR, why, "this build has no anchor but none");
-    if (candidate->value[KNOB_STATE_STORE_ANCHOR_PATH])
-        return refuse(KNOB_STATE_STORE_ANCHOR_PATH, why, "is given without state_store_anchor counter_file");
+    if (anchor == 1) return refuse(SETTING_STATE_STORE_ANCHOR, why, "this build has no anchor but none");
+    if (candidate->value[SETTING_STATE_STORE_ANCHOR_PATH])
+        return refuse(SETTING_STATE_STORE_ANCHOR_PATH, why, "is given without state_store_anchor counter_file");
 #ifndef SIGNER_TEST
-    if (plaintext) return refuse(KNOB_PERMIT_PLAINTEXT_STATE_ROLLBACK, why, "release builds read no plaintext state");
+    if (plaintext)
+        return refuse(SETTING_PERMIT_PLAINTEXT_STATE_ROLLBACK, why, "release builds read no plaintext state");
 #endif
     return SIGNER_OK;
 }
 
 enum signer_error settings_validate(struct settings *candidate, struct failure *why) {
     static const struct {
-        enum knob_family family;
+        enum setting_family family;
         enum signer_error (*more)(struct settings *, struct failure *);
     } steps[] = {
-        {KNOB_FAMILY_ADMISSION, NULL},      {KNOB_FAMILY_FIREWALL, check_hours},   {KNOB_FAMILY_HEARTBEAT, NULL},
-        {KNOB_FAMILY_QUARANTINE, NULL},     {KNOB_FAMILY_STATE, check_state_path}, {KNOB_FAMILY_WITNESS, NULL},
-        {KNOB_FAMILY_ANCHOR, check_anchor}, {KNOB_FAMILY_KEY, check_key},          {KNOB_FAMILY_GENERAL, check_general},
-        {KNOB_FAMILY_PROVENANCE, NULL},
+        {SETTING_FAMILY_ADMISSION, NULL},         {SETTING_FAMILY_FIREWALL, check_hours},
+        {SETTING_FAMILY_HEARTBEAT, NULL},         {SETTING_FAMILY_QUARANTINE, NULL},
+        {SETTING_FAMILY_STATE, check_state_path}, {SETTING_FAMILY_WITNESS, NULL},
+        {SETTING_FAMILY_ANCHOR, check_anchor},    {SETTING_FAMILY_KEY, check_key},
+        {SETTING_FAMILY_GENERAL, check_general},  {SETTING_FAMILY_PROVENANCE, NULL},
     };
     struct failure local;
     struct failure *cause = why ? why : &local;

@@ -193,7 +193,7 @@ enum signer_error store_tool_import(struct protection_counts *counts, struct eng
     /* Nobody else holds the state here. */
     plan.options.sink.lock = plan.options.sink.unlock = NULL;
     if (error == SIGNER_OK)
-        error = settings_u64(&engine->settings, KNOB_STATE_WITNESS_MAX_RECORDS, &uniting.witness_max, why);
+        error = settings_u64(&engine->settings, SETTING_STATE_WITNESS_MAX_RECORDS, &uniting.witness_max, why);
     if (error == SIGNER_OK) error = with_store(&result, &plan.options, unite, &uniting, why);
     store_plan_free(&plan);
     return error;

@@ -148,7 +148,7 @@ function checks.policy()
     local info = uv.fs_stat(folder)
     if not info or info.type ~= "directory" then
         return bad("policy", folder .. " is no readable folder",
-            "every signing is refused until it is; set the right path or unset the knob")
+            "every signing is refused until it is; set the right path or unset the setting")
     end
     for _, name in ipairs(POLICY_SCRIPTS) do
         local result = check_script(folder .. "/" .. name)

@@ -17,7 +17,7 @@ local BY_REASON = {
     state_version_unsupported = "the message names the format, nothing was touched; a state file with envelope schema 3 is taken"
         .. " over by tbtc-signer store init, one with schema 4 by tbtc-signer store import --generation",
     memory_lock_unavailable = "raise the limit on locked memory (ulimit -l, or LimitMEMLOCK= in the unit)",
-    capacity_exceeded = "raise the knob that the message names, or abort sessions that are no longer needed",
+    capacity_exceeded = "raise the setting that the message names, or abort sessions that are no longer needed",
     operator_policy_refused = "the operator's policy said no; its reason stands in the message",
     operator_policy_failed = "the message names the script's fault; mend it, then try it on a file: tbtc-signer tx",
     invalid_policy_configuration = "correct the setting that the message names (docs/operating.md has the list)",

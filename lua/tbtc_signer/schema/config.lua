@@ -1,5 +1,5 @@
 --- Request and response of init_signer_config (abi 3.1, Appendix A) and of the liveness policy. The
--- members come from the one knob table (src/session/knobs.def), whose order is that of the fingerprint.
+-- members come from the one table of settings (src/session/settings.def), whose order is that of the fingerprint.
 local s = require("tbtc_signer.schema.types")
 local settings = require("signer.settings")
 
@@ -19,8 +19,8 @@ local json_type = {
 }
 
 local members = {}
-for index, knob in ipairs(settings.knobs()) do
-    members[index] = { knob.member, json_type[knob.type], optional = true }
+for index, setting in ipairs(settings.list()) do
+    members[index] = { setting.member, json_type[setting.type], optional = true }
 end
 
 return {

@@ -4,7 +4,7 @@ local s = require("tbtc_signer.schema.types")
 
 local LONG = 65536
 local SCRIPT = 4096
-local ENTRIES = 65536 -- while reading; the knob of the input count comes later (D-130)
+local ENTRIES = 65536 -- while reading; the setting of the input count comes later (D-130)
 
 local Input = s.object("BuildTaprootTxInput", {
     { "txid_hex", s.hex(LONG) },

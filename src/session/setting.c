@@ -1,21 +1,22 @@
-/* The knob table and the text forms of its values (policy-and-lifecycle 2.3 to 2.8; D-021, D-131). */
+/* The table of settings and the text forms of their values (policy-and-lifecycle 2.3 to 2.8; D-021, D-131). */
 #include <string.h>
 #include <strings.h>
 
 #include "session/settings.h"
 
-static const struct knob_info table[KNOB_COUNT] = {
-#define KNOB(name, member_, type_, fallback_, low_, high_, family_)                                                    \
-    [KNOB_##name] = {member_, "TBTC_SIGNER_" #name, KNOB_TYPE_##type_, KNOB_FAMILY_##family_, fallback_, low_, high_},
-#include "session/knobs.def"
-#undef KNOB
+static const struct setting_info table[SETTING_COUNT] = {
+#define SETTING(name, member_, type_, fallback_, low_, high_, family_)                                                 \
+    [SETTING_##name] = {                                                                                               \
+        member_, "TBTC_SIGNER_" #name, SETTING_TYPE_##type_, SETTING_FAMILY_##family_, fallback_, low_, high_},
+#include "session/settings.def"
+#undef SETTING
 };
 
-const struct knob_info *knob_info(enum knob knob) {
-    return &table[knob];
+const struct setting_info *setting_info(enum setting setting) {
+    return &table[setting];
 }
 
-const char *const *knob_words(enum knob knob) {
+const char *const *setting_words(enum setting setting) {
     static const char *const profile[] = {"production", "development", NULL};
     static const char *const corruption[] = {"fail_closed", "quarantine_and_reset", NULL};
     static const char *const provider[] = {"env", "command", NULL};
@@ -23,18 +24,18 @@ const char *const *knob_words(enum knob knob) {
     static const char *const anchor[] = {"none", "counter_file", NULL};
     static const char *const anchor_policy[] = {"strict", "lazy", NULL};
     static const char *const none[] = {NULL};
-    switch (knob) {
-    case KNOB_PROFILE:
+    switch (setting) {
+    case SETTING_PROFILE:
         return profile;
-    case KNOB_STATE_CORRUPTION_POLICY:
+    case SETTING_STATE_CORRUPTION_POLICY:
         return corruption;
-    case KNOB_STATE_KEY_PROVIDER:
+    case SETTING_STATE_KEY_PROVIDER:
         return provider;
-    case KNOB_PURPOSE:
+    case SETTING_PURPOSE:
         return purpose;
-    case KNOB_STATE_STORE_ANCHOR:
+    case SETTING_STATE_STORE_ANCHOR:
         return anchor;
-    case KNOB_STATE_STORE_ANCHOR_POLICY:
+    case SETTING_STATE_STORE_ANCHOR_POLICY:
         return anchor_policy;
     default:
         return none;
@@ -45,7 +46,7 @@ static bool blank(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-char *knob_trim(char *text) {
+char *setting_trim(char *text) {
     while (blank(*text))
         text++;
     size_t len = strlen(text);
@@ -55,7 +56,7 @@ char *knob_trim(char *text) {
     return text;
 }
 
-bool knob_is_blank(const char *text) {
+bool setting_is_blank(const char *text) {
     while (blank(*text))
         text++;
     return *text == 0;
@@ -74,7 +75,7 @@ static bool parse_digits(const char *text, size_t len, uint64_t *out) {
     return true;
 }
 
-bool knob_parse_u64(const char *text, uint64_t *out) {
+bool setting_parse_u64(const char *text, uint64_t *out) {
     while (blank(*text))
         text++;
     size_t len = strlen(text);
@@ -83,7 +84,7 @@ bool knob_parse_u64(const char *text, uint64_t *out) {
     return parse_digits(text, len, out);
 }
 
-bool knob_parse_flag(const char *text, bool *out) {
+bool setting_parse_flag(const char *text, bool *out) {
     static const char *const words[] = {"1", "true", "yes", "on", "0", "false", "no", "off"};
     while (blank(*text))
         text++;
@@ -98,7 +99,7 @@ bool knob_parse_flag(const char *text, bool *out) {
     return false;
 }
 
-bool knob_parse_bytes32(const char *text, uint8_t out[32]) {
+bool setting_parse_bytes32(const char *text, uint8_t out[32]) {
     if (strlen(text) != 66 || text[0] != '0' || text[1] != 'x') return false;
     for (const char *c = text + 2; *c; c++)
         if (*c >= 'A' && *c <= 'F') return false;
