@@ -10,7 +10,9 @@ OUT      := $(if $(filter release,$(VARIANT)),$(BUILD),$(BUILD)/$(VARIANT))
 PACKAGES := lua5.4 libsecp256k1 libsodium
 
 WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
-HARDEN   := -fPIC -fvisibility=hidden -fstack-protector-strong -D_GNU_SOURCE
+# Thread-local variables in the static block: a thread's first use of another would allocate, and abort where
+# that fails.
+HARDEN   := -fPIC -fvisibility=hidden -fstack-protector-strong -ftls-model=initial-exec -D_GNU_SOURCE
 FLAGS_release := -O2 -D_FORTIFY_SOURCE=2
 FLAGS_test    := -O1 -g -DSIGNER_TEST
 FLAGS_asan    := -O1 -g -DSIGNER_TEST -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

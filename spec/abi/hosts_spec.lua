@@ -82,6 +82,14 @@ describe("host", function()
         assert.is_true(tonumber(failures) > 1600 and tonumber(successes) > 1000, run.out)
     end)
 
+    it("COM-5, CC-3, D-126 that shows one seat two packages from threads, forks, and has a failing machine: one share a nonce pair", function()
+        if child.sanitized then return end
+        local seed = tonumber(os.getenv("SIGNER_SEED")) or os.time()
+        local run = host.run("hostile_host", "-rdynamic -lpthread", ("%s 3 %d"):format(folder, seed))
+        assert.are.equal(0, run.status, ("SIGNER_SEED=%d\n%s"):format(seed, run.err))
+        assert.is_true(tonumber(run.out:match("shares (%d+)")) > 0, run.out)
+    end)
+
     it("with eight threads sees no double share and no unexpected answer", function()
         local run = host.run("threads", "-O1", folder .. " 2 8")
         assert.are.equal(0, run.status, run.err)
