@@ -109,9 +109,9 @@ static void add_term(struct sum *sum, const struct affine *point, uint64_t low, 
     struct scalar value;
     sum->terms[sum->count].point = *point;
     scalar_set_u64(&value, low);
-    must(write_digits(&sum->terms[sum->count].halves[0], &value), "digits");
+    must(write_digits(&sum->terms[sum->count].halves[0], &value, DIGIT_WIDTH), "digits");
     scalar_set_u64(&value, high);
-    must(write_digits(&sum->terms[sum->count].halves[1], &value), "digits");
+    must(write_digits(&sum->terms[sum->count].halves[1], &value, DIGIT_WIDTH), "digits");
     sum->count++;
 }
 
@@ -121,7 +121,7 @@ static void sum_every_term(const struct small_group *group, uint64_t factors, si
         for (uint64_t low = 0; low < factors; low++) {
             for (uint64_t high = 0; high < factors; high++) {
                 struct sum sum;
-                must(sum_begin(&sum, copies + 1), "memory");
+                must(sum_begin(&sum, copies + 1, NULL), "memory");
                 for (size_t i = 0; i < copies; i++)
                     add_term(&sum, &group->points[a], low, high);
                 sum.singles[sum.single_count++] = group->points[low % group->order];
@@ -129,6 +129,34 @@ static void sum_every_term(const struct small_group *group, uint64_t factors, si
                 expect(group, copies * a * (low + group->lambda * high) + low, &sum.total, "small group: a sum");
                 sum_end(&sum);
             }
+        }
+    }
+}
+
+/* Multiples of the generator from the table, alone and beside a term: every factor up to the width of a digit
+ * at every place. */
+static void sum_multiples_of_base(const struct small_group *group) {
+    static struct base_multiples multiples;
+    base_multiples_make(&multiples, &group->points[1]);
+    for (int place = 0; place < DIGIT_PLACES - 1; place++) {
+        uint64_t power = 1;
+        for (int i = 0; i < place; i++)
+            power = 2 * power % group->order;
+        for (uint64_t low = 0; low < 1u << BASE_DIGIT_WIDTH; low++) {
+            struct sum sum;
+            struct scalar value = {{0}}, high = {{low / 3, 0, 0, 0}};
+            bool beside = low % 2;
+            value.limb[place / 64] = low << place % 64;
+            if (place % 64 && place < 64) value.limb[1] = low >> (64 - place % 64);
+            uint64_t kept = place < 64 ? low : low & (UINT64_MAX >> place % 64);
+            must(sum_begin(&sum, 2, &multiples), "memory");
+            if (beside) add_term(&sum, &group->points[2], 5, 0);
+            must(write_digits(&sum.base[0], &value, BASE_DIGIT_WIDTH), "digits");
+            must(write_digits(&sum.base[1], &high, BASE_DIGIT_WIDTH), "digits");
+            sum_pass(&sum);
+            uint64_t log = kept % group->order * power + group->lambda * (low / 3) + (beside ? 10 : 0);
+            expect(group, log, &sum.total, "small group: a multiple from the table");
+            sum_end(&sum);
         }
     }
 }
@@ -160,10 +188,12 @@ void test_small_groups(void) {
     sum_every_term(&group, 13, 1);
     sum_every_term(&group, 13, 2);
     sum_every_term(&group, 13, 9);
+    sum_multiples_of_base(&group);
     evaluate_every_polynomial(&group, 0);
     evaluate_every_polynomial(&group, 100);
     make_group(&group, 199, &GENERATOR_199);
     add_every_pair(&group);
     sum_lists(&group);
     sum_every_term(&group, 3, 7);
+    sum_multiples_of_base(&group);
 }

@@ -1,5 +1,5 @@
 /* Splits a PUBLIC factor by the endomorphism of the curve, lambda * (x, y) = (beta * x, y): two halves
- * of 128 bits, each as digits of width 5 with at least four zeros between them. Variable time. */
+ * of 128 bits, each as digits of some width with at least width - 1 zeros between them. Variable time. */
 #ifndef SIGNER_CURVE_ENDOMORPHISM_H
 #define SIGNER_CURVE_ENDOMORPHISM_H
 
@@ -7,8 +7,9 @@
 #include "curve/scalar.h"
 
 #define DIGIT_WIDTH 5
-#define DIGIT_PLACES 129 /* of a value below 2^128 */
-#define DIGITS_MAX 26    /* one in five places at most */
+#define BASE_DIGIT_WIDTH 8 /* of the factor of G, whose multiples are kept */
+#define DIGIT_PLACES 129   /* of a value below 2^128 */
+#define DIGITS_MAX 26      /* one in five places at most */
 
 /* A cube root of one modulo p and modulo n, and the constants that split a scalar along the short
  * basis of {(a, b): a + b * lambda = 0 mod n}: -b1, -b2, and round(2^384 * b2 / n), round(-2^384 * b1 / n). */
@@ -23,7 +24,7 @@ static const uint64_t SPLIT_G1[4] = {0xE893209A45DBB031u, 0x3DAA8A1471E8CA7Fu, 0
 static const uint64_t SPLIT_G2[4] = {0x1571B4AE8AC47F71u, 0x221208AC9DF506C6u, 0x6F547FA90ABFE4C4u,
                                      0xE4437ED6010E8828u};
 
-/* One nonzero digit: odd, below 16 in size, times 2^place. */
+/* One nonzero digit: odd, below 2^(width-1) in size, times 2^place. */
 struct digit {
     uint8_t place;
     int8_t value;
@@ -56,9 +57,9 @@ static inline void split_factor(struct scalar *low, struct scalar *high, const s
     scalar_sub(low, factor, &product);
 }
 
-/* Odd digits below 2^(DIGIT_WIDTH-1) in size. False: the value is no 128-bit one with either sign, which
- * split_factor never gives. */
-static inline bool write_digits(struct digits *out, const struct scalar *in) {
+/* False: the value is no 128-bit one with either sign, which split_factor never gives. `width` is
+ * DIGIT_WIDTH or BASE_DIGIT_WIDTH. */
+static inline bool write_digits(struct digits *out, const struct scalar *in, int width) {
     struct scalar value = *in;
     bool negative = (value.limb[2] | value.limb[3]) != 0;
     scalar_negate_if(&value, negative);
@@ -71,22 +72,22 @@ static inline bool write_digits(struct digits *out, const struct scalar *in) {
         rest >>= zeros;
         place += zeros;
         if (zeros == 64) continue;
-        int window = (int)((uint64_t)rest & ((1u << DIGIT_WIDTH) - 1));
-        rest >>= DIGIT_WIDTH;
-        if (window >> (DIGIT_WIDTH - 1)) {
-            window -= 1 << DIGIT_WIDTH;
+        int window = (int)((uint64_t)rest & ((1u << width) - 1));
+        rest >>= width;
+        if (window >> (width - 1)) {
+            window -= 1 << width;
             rest += 1;
         }
         out->at[out->count++] = (struct digit){(uint8_t)place, (int8_t)(negative ? -window : window)};
-        place += DIGIT_WIDTH;
+        place += width;
     }
     return true;
 }
 
-static inline bool split_digits(struct digits out[2], const struct scalar *factor) {
+static inline bool split_digits(struct digits out[2], const struct scalar *factor, int width) {
     struct scalar low, high;
     split_factor(&low, &high, factor);
-    return write_digits(&out[0], &low) && write_digits(&out[1], &high);
+    return write_digits(&out[0], &low, width) && write_digits(&out[1], &high, width);
 }
 
 #endif

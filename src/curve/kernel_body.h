@@ -3,6 +3,8 @@
 #ifndef SIGNER_CURVE_KERNEL_BODY_H
 #define SIGNER_CURVE_KERNEL_BODY_H
 
+#include <pthread.h>
+
 #include "curve/kernel.h"
 #include "curve/polynomial.h"
 #include "curve/power.h"
@@ -19,11 +21,24 @@ static inline bool is_one(const struct scalar *a) {
     return a->limb[0] == 1 && (a->limb[1] | a->limb[2] | a->limb[3]) == 0;
 }
 
-/* Takes one term into the pass; factors 1 and -1 cost no doubling. */
-static inline bool take_term(struct sum *sum, const struct point_term *term) {
-    struct affine point = GENERATOR;
+/* Made at the first use, then only read. */
+static struct base_multiples base_multiples;
+static pthread_once_t base_multiples_once = PTHREAD_ONCE_INIT;
+
+static void make_base_multiples(void) {
+    base_multiples_make(&base_multiples, &GENERATOR);
+}
+
+/* Takes one term into the pass, those of G into `base`; factors 1 and -1 cost no doubling. */
+static inline bool take_term(struct sum *sum, struct scalar *base, const struct point_term *term) {
+    static const struct scalar one = {{1, 0, 0, 0}};
+    struct affine point;
     struct scalar minus;
-    if (term->point) affine_from_point(&point, term->point);
+    if (!term->point) {
+        scalar_add(base, base, term->factor ? term->factor : &one);
+        return true;
+    }
+    affine_from_point(&point, term->point);
     if (affine_is_infinity(&point) || (term->factor && scalar_is_zero(term->factor))) return true;
     if (term->factor) scalar_negate(&minus, term->factor);
     bool negative = term->factor && is_one(&minus);
@@ -33,17 +48,20 @@ static inline bool take_term(struct sum *sum, const struct point_term *term) {
         return true;
     }
     sum->terms[sum->count].point = point;
-    return split_digits(sum->terms[sum->count++].halves, term->factor);
+    return split_digits(sum->terms[sum->count++].halves, term->factor, DIGIT_WIDTH);
 }
 
 static inline bool sum_terms(struct jacobian *out, const struct point_term *terms, size_t count) {
     struct sum sum;
+    struct scalar base = {{0}};
     bool good = true;
-    if (!sum_begin(&sum, count)) return false;
+    pthread_once(&base_multiples_once, make_base_multiples);
+    if (!sum_begin(&sum, count, &base_multiples)) return false;
     for (size_t i = 0; i < count && good; i++) {
-        good = take_term(&sum, &terms[i]);
+        good = take_term(&sum, &base, &terms[i]);
         if (sum.count == SUM_TERMS_MAX || sum.single_count == SUM_TERMS_MAX) sum_pass(&sum);
     }
+    good = good && split_digits(sum.base, &base, BASE_DIGIT_WIDTH);
     if (good) sum_pass(&sum);
     *out = sum.total;
     sum_end(&sum);

@@ -1,14 +1,14 @@
 /* Sums of multiples of PUBLIC points. Few terms share one chain of doublings (Strauss). Many are laid
  * out by the place of their digits, each place is summed by batch-affine additions, all places together,
- * and one chain of doublings ends it. Variable time. */
+ * and one chain of doublings ends it. Multiples of G come from a table. Variable time. */
 #ifndef SIGNER_CURVE_SUM_H
 #define SIGNER_CURVE_SUM_H
 
 #include <stdlib.h>
 
 #include "base/fault.h"
+#include "curve/base_multiples.h"
 #include "curve/batch.h"
-#include "curve/endomorphism.h"
 
 #define TABLE_ENTRIES 8       /* P, 3P, … 15P */
 #define SUM_TERMS_MAX 128     /* of one pass: bounds the memory */
@@ -26,7 +26,9 @@ struct sum {
     size_t count;
     size_t single_count;
     struct sum_term *terms;
-    struct affine *singles; /* points that count once; the last place is free for the sum of earlier passes */
+    struct affine *singles; /* points that count once */
+    struct digits base[2];  /* the factor of G, split */
+    const struct base_multiples *base_multiples;
     struct affine (*tables)[2][TABLE_ENTRIES];
     struct affine *cells;       /* points by place */
     struct addition *additions; /* half as many as cells; also for the tables */
@@ -35,11 +37,12 @@ struct sum {
     void *block;
 };
 
-/* Room for `terms` terms and as many single points, both at most SUM_TERMS_MAX. False: no memory. */
-static inline bool sum_begin(struct sum *sum, size_t terms) {
+/* Room for `terms` terms and as many single points, both at most SUM_TERMS_MAX, and a multiple of G. False:
+ * no memory. */
+static inline bool sum_begin(struct sum *sum, size_t terms, const struct base_multiples *base_multiples) {
     size_t room = (terms < SUM_TERMS_MAX ? terms : SUM_TERMS_MAX) + 1;
     size_t cells = room * (2 * DIGITS_MAX + 1), pairs = cells / 2 + 1;
-    *sum = (struct sum){.total = {.infinity = true}};
+    *sum = (struct sum){.base_multiples = base_multiples, .total = {.infinity = true}};
     uint8_t *at =
         signer_malloc(room * (sizeof *sum->tables + sizeof *sum->singles + sizeof *sum->terms) +
                       cells * sizeof *sum->cells + pairs * (sizeof *sum->additions + sizeof *sum->slopes) + CACHE_LINE);
@@ -116,35 +119,47 @@ static inline void table_entry(struct affine *out, const struct affine table[TAB
     if (digit < 0) affine_negate(out);
 }
 
-/* One chain of doublings for everything; digits stand from the lowest place upwards. */
+/* One chain of doublings for everything; digits stand from the lowest place upwards. A multiple of G alone
+ * needs the places of one block only. */
 static inline void pass_for_few(struct sum *sum) {
     struct jacobian value = {.infinity = true};
     uint8_t left[SUM_FEW][2];
+    int places = sum->count ? DIGIT_PLACES : BASE_BLOCK_PLACES + 1;
+    struct base_walk base;
+    base_walk_begin(&base, sum->base, sum->count ? 1 : BASE_BLOCKS);
     for (size_t i = 0; i < sum->count; i++)
         for (int half = 0; half < 2; half++)
             left[i][half] = sum->terms[i].halves[half].count;
-    for (int place = DIGIT_PLACES - 1; place >= 0; place--) {
+    for (int place = places - 1; place >= 0; place--) {
+        struct affine entry;
         jacobian_double(&value);
         for (size_t i = 0; i < 2 * sum->count; i++) {
             const struct digits *digits = &sum->terms[i / 2].halves[i % 2];
             uint8_t *rest = &left[i / 2][i % 2];
-            struct affine entry;
             if (*rest == 0 || digits->at[*rest - 1].place != place) continue;
             table_entry(&entry, sum->tables[i / 2][i % 2], digits->at[--*rest].value);
             jacobian_add_affine(&value, &entry);
         }
+        while (base_walk_next(&entry, &base, sum->base_multiples, place))
+            jacobian_add_affine(&value, &entry);
     }
     for (size_t i = 0; i < sum->single_count; i++)
         jacobian_add_affine(&value, &sum->singles[i]);
     jacobian_add(&sum->total, &value);
 }
 
+static inline void count_digits(struct list lists[DIGIT_PLACES], const struct digits *digits) {
+    for (int j = 0; j < digits->count; j++)
+        lists[digits->at[j].place].count++;
+}
+
 /* Lays the table entries of all digits out by place; single points belong to place 0. */
 static inline void fill_lists(struct sum *sum, struct list lists[DIGIT_PLACES]) {
     struct affine *next = sum->cells;
     for (size_t i = 0; i < 2 * sum->count; i++)
-        for (int j = 0; j < sum->terms[i / 2].halves[i % 2].count; j++)
-            lists[sum->terms[i / 2].halves[i % 2].at[j].place].count++;
+        count_digits(lists, &sum->terms[i / 2].halves[i % 2]);
+    for (int half = 0; half < 2; half++)
+        count_digits(lists, &sum->base[half]);
     lists[0].count += sum->single_count;
     for (int place = 0; place < DIGIT_PLACES; place++) {
         lists[place].points = next;
@@ -156,6 +171,12 @@ static inline void fill_lists(struct sum *sum, struct list lists[DIGIT_PLACES]) 
         for (int j = 0; j < digits->count; j++) {
             struct list *list = &lists[digits->at[j].place];
             table_entry(&list->points[list->count++], sum->tables[i / 2][i % 2], digits->at[j].value);
+        }
+    }
+    for (int half = 0; half < 2; half++) {
+        for (int j = 0; j < sum->base[half].count; j++) {
+            struct list *list = &lists[sum->base[half].at[j].place];
+            base_entry(&list->points[list->count++], sum->base_multiples, 0, half, sum->base[half].at[j].value);
         }
     }
     memcpy(lists[0].points + lists[0].count, sum->singles, sum->single_count * sizeof *sum->singles);
@@ -176,7 +197,7 @@ static inline void pass_for_many(struct sum *sum) {
 
 /* Adds what was put in to the total. */
 static inline void sum_pass(struct sum *sum) {
-    if (sum->count == 0 && sum->single_count == 0) return;
+    if (sum->count + sum->single_count + sum->base[0].count + sum->base[1].count == 0) return;
     build_tables(sum);
     if (sum->count <= SUM_FEW && sum->single_count <= 2 * SUM_FEW)
         pass_for_few(sum);
@@ -184,6 +205,7 @@ static inline void sum_pass(struct sum *sum) {
         pass_for_many(sum);
     sum->count = 0;
     sum->single_count = 0;
+    sum->base[0].count = sum->base[1].count = 0;
 }
 
 #endif

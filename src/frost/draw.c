@@ -9,6 +9,11 @@ void draw_begin(struct draw *draw, const uint8_t seed[DRAW_SEED_BYTES]) {
     draw->taken = 0;
 }
 
+void draw_begin_fresh(struct draw *draw) {
+    randombytes_buf(draw->seed, DRAW_SEED_BYTES);
+    draw->taken = 0;
+}
+
 void draw_bytes(struct draw *draw, uint8_t out[32]) {
     static const uint8_t nonce[crypto_stream_chacha20_NONCEBYTES];
     uint8_t block[64] = {0};

@@ -13,6 +13,9 @@ struct draw {
 };
 
 void draw_begin(struct draw *draw, const uint8_t seed[DRAW_SEED_BYTES]);
+/* For the weights of checks, which decide no byte of any result: from libsodium's randomness, as the
+ * blinding of the library's context is. */
+void draw_begin_fresh(struct draw *draw);
 void draw_bytes(struct draw *draw, uint8_t out[32]);
 void draw_scalar(struct draw *draw, struct scalar *out); /* values not below n are skipped; zero is kept */
 void draw_nonzero_scalar(struct draw *draw, struct scalar *out);

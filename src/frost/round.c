@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "frost/draw.h"
 #include "frost/signing.h"
 #include "frost/suite.h"
 
@@ -91,25 +92,24 @@ void frost_round_free(struct frost_round *inout) {
     memset(inout, 0, sizeof *inout);
 }
 
-/* D + rho * E + c * lambda * Y - z * G, every part with its sign: `minus_left` is -z * G or a term of G. */
+/* blind * (D + rho * E + c * lambda * Y - z * G), every part with its sign. */
 static enum signer_error check_equation(const struct frost_round *round, const struct frost_signing_package *package,
-                                        const struct frost_package_entry *entry, const struct point *verifying_share,
-                                        const struct point_term *minus_left) {
-    struct scalar sign, binding, weight;
+                                        const struct frost_package_entry *entry, const struct scalar *share,
+                                        const struct scalar *weight, const struct point *verifying_share,
+                                        const struct scalar *blind) {
+    struct scalar hiding = *blind, binding, key, base;
     struct point adjusted = *verifying_share;
-    size_t index = (size_t)(entry - package->entries);
-    enum signer_error error = frost_lagrange_factor(&weight, package, index);
-    if (error != SIGNER_OK) return error;
-    scalar_mul(&weight, &weight, &round->challenge);
-    scalar_set_u64(&sign, 1);
-    scalar_negate_if(&sign, round->commitment_odd);
-    scalar_mul(&binding, &sign, &round->binding_factors[index]);
+    scalar_negate_if(&hiding, round->commitment_odd);
+    scalar_mul(&binding, &hiding, &round->binding_factors[entry - package->entries]);
+    scalar_mul(&key, blind, weight);
+    scalar_mul(&base, blind, share);
+    scalar_negate(&base, &base);
     frost_adjust_point(&adjusted, &round->adjustment);
     const struct point_term terms[] = {
-        {&sign, &entry->commitments.hiding},
+        {&hiding, &entry->commitments.hiding},
         {&binding, &entry->commitments.binding},
-        {&weight, &adjusted},
-        *minus_left,
+        {&key, &adjusted},
+        {&base, NULL},
     };
     return point_terms_cancel(terms, 4) ? SIGNER_OK : ERR_FROST_INVALID_SHARE;
 }
@@ -117,20 +117,24 @@ static enum signer_error check_equation(const struct frost_round *round, const s
 enum signer_error frost_round_check_share(const struct frost_round *round, const struct frost_signing_package *package,
                                           const struct frost_package_entry *entry, const struct scalar *share,
                                           const struct point *verifying_share) {
-    struct scalar minus;
-    scalar_negate(&minus, share);
-    const struct point_term left = {&minus, NULL};
-    return check_equation(round, package, entry, verifying_share, &left);
+    static const struct scalar one = {{1, 0, 0, 0}};
+    struct scalar weight;
+    enum signer_error error = frost_lagrange_factor(&weight, package, (size_t)(entry - package->entries));
+    if (error != SIGNER_OK) return error;
+    scalar_mul(&weight, &weight, &round->challenge);
+    return check_equation(round, package, entry, share, &weight, verifying_share, &one);
 }
 
 enum signer_error frost_round_check_own_share(const struct frost_round *round,
                                               const struct frost_signing_package *package,
                                               const struct frost_package_entry *entry, const struct scalar *share,
-                                              const struct point *verifying_share) {
-    struct point minus;
-    enum signer_error error = point_mul_base(&minus, share);
-    if (error != SIGNER_OK) return error;
-    point_negate(&minus);
-    const struct point_term left = {NULL, &minus};
-    return check_equation(round, package, entry, verifying_share, &left);
+                                              const struct scalar *weight, const struct point *verifying_share) {
+    struct draw draw;
+    struct scalar blind;
+    draw_begin_fresh(&draw);
+    draw_nonzero_scalar(&draw, &blind);
+    enum signer_error error = check_equation(round, package, entry, share, weight, verifying_share, &blind);
+    draw_end(&draw);
+    scalar_clear(&blind);
+    return error;
 }

@@ -3,24 +3,19 @@
 
 #include <string.h>
 
-/* z = d + e * rho + lambda * s * c, with d and e negated where R has odd Y. */
-static enum signer_error compute_share(struct scalar *out, const struct frost_round *round,
-                                       const struct frost_signing_package *package, size_t index,
-                                       const struct frost_nonces *nonces, const struct frost_key_package *key) {
-    struct scalar secret = key->signing_share, nonce, weight;
-    enum signer_error error = frost_lagrange_factor(&weight, package, index);
-    if (error == SIGNER_OK) {
-        scalar_mul(&weight, &weight, &round->challenge);
-        scalar_mul(&nonce, &nonces->binding, &round->binding_factors[index]);
-        scalar_add(&nonce, &nonce, &nonces->hiding);
-        scalar_negate_if(&nonce, round->commitment_odd);
-        frost_adjust_secret(&secret, &round->adjustment);
-        scalar_mul(out, &secret, &weight);
-        scalar_add(out, out, &nonce);
-    }
+/* z = d + e * rho + weight * s, with d and e negated where R has odd Y; weight = lambda * c. */
+static void compute_share(struct scalar *out, const struct frost_round *round, const struct scalar *binding_factor,
+                          const struct scalar *weight, const struct frost_nonces *nonces,
+                          const struct frost_key_package *key) {
+    struct scalar secret = key->signing_share, nonce;
+    scalar_mul(&nonce, &nonces->binding, binding_factor);
+    scalar_add(&nonce, &nonce, &nonces->hiding);
+    scalar_negate_if(&nonce, round->commitment_odd);
+    frost_adjust_secret(&secret, &round->adjustment);
+    scalar_mul(out, &secret, weight);
+    scalar_add(out, out, &nonce);
     scalar_clear(&secret);
     scalar_clear(&nonce);
-    return error;
 }
 
 static enum signer_error check_preconditions(const struct frost_package_entry **own,
@@ -41,14 +36,18 @@ enum signer_error frost_sign_with(uint8_t share[FROST_SHARE_BYTES], const struct
     frost_nonces_clear(nonces);
     memset(share, 0, FROST_SHARE_BYTES);
     const struct frost_package_entry *own = NULL;
-    struct scalar value = {{0}};
+    struct scalar value = {{0}}, weight;
     enum signer_error error = check_preconditions(&own, package, &spent, key);
     if (error != SIGNER_OK) goto cleanup;
     error = frost_round_open(round, package, &key->verifying_key, root);
     if (error != SIGNER_OK) goto cleanup;
-    error = compute_share(&value, round, package, (size_t)(own - package->entries), &spent, key);
+    size_t index = (size_t)(own - package->entries);
+    error = frost_lagrange_factor(&weight, package, index);
+    if (error != SIGNER_OK) goto cleanup;
+    scalar_mul(&weight, &weight, &round->challenge);
+    compute_share(&value, round, &round->binding_factors[index], &weight, &spent, key);
     frost_nonces_clear(&spent);
-    if (error == SIGNER_OK) error = frost_round_check_own_share(round, package, own, &value, &key->verifying_share);
+    error = frost_round_check_own_share(round, package, own, &value, &weight, &key->verifying_share);
     if (error == SIGNER_OK) scalar_encode(share, &value);
 cleanup:
     frost_nonces_clear(&spent);

@@ -56,11 +56,13 @@ void frost_round_free(struct frost_round *inout);
 enum signer_error frost_round_check_share(const struct frost_round *round, const struct frost_signing_package *package,
                                           const struct frost_package_entry *entry, const struct scalar *share,
                                           const struct point *verifying_share);
-/* The same for the own share, which is nobody's yet: its multiple of G is taken in constant time. */
+/* The same for the own share, which is nobody's yet: `weight` is challenge * Lagrange factor. The equation is
+ * multiplied by a fresh random scalar in constant time, so that what the variable-time sum sees of a share
+ * that must not leave is a uniform value, once. */
 enum signer_error frost_round_check_own_share(const struct frost_round *round,
                                               const struct frost_signing_package *package,
                                               const struct frost_package_entry *entry, const struct scalar *share,
-                                              const struct point *verifying_share);
+                                              const struct scalar *weight, const struct point *verifying_share);
 /* The bad ones among all shares (`shares` in the order of the package), ascending into `culprits`, which
  * has room for package->count: by random-weighted sums over blocks, with verdicts equal to those of
  * frost_round_check_share. ERR_FROST_UNKNOWN_IDENTIFIER: a verifying share is missing. */
