@@ -44,12 +44,14 @@ static void expected_shares(struct point *out, const struct part3 *run, const st
     point_horner_many(out, run->polynomials, run->count, run->own.info.min_signers, own);
 }
 
-/* True: every share belongs to its commitments, up to a chance of 2^-128. The shares are secret: they are
- * summed with their weights in constant time, and only the multiple of G of that sum goes further. */
-static bool all_shares_hold(const struct part3 *run, const struct point *expected, struct draw *draw) {
+/* True: every share belongs to its commitments, and the sum of all to the own verifying share, up to a chance
+ * of 2^-128. The shares are secret: they are summed with their weights in constant time, the own sum with weight
+ * 1, and only the multiple of G of that sum goes further. */
+static bool all_shares_hold(const struct part3 *run, const struct point *expected, const struct scalar *own_sum,
+                            const struct point *own_expected, struct draw *draw) {
     struct scalar *weights = signer_calloc(run->count + 1, sizeof *weights);
-    struct point_term *terms = signer_calloc(run->count + 1, sizeof *terms);
-    struct scalar sum = {{0}}, weighted;
+    struct point_term *terms = signer_calloc(run->count + 2, sizeof *terms);
+    struct scalar sum = *own_sum, weighted = {{0}};
     struct point actual;
     bool good = weights && terms;
     for (size_t i = 0; i < run->count && good; i++) {
@@ -62,7 +64,8 @@ static bool all_shares_hold(const struct part3 *run, const struct point *expecte
     if (good) {
         point_negate(&actual);
         terms[run->count] = (struct point_term){NULL, &actual};
-        good = point_terms_cancel(terms, run->count + 1);
+        terms[run->count + 1] = (struct point_term){NULL, own_expected};
+        good = point_terms_cancel(terms, run->count + 2);
     }
     scalar_clear(&sum);
     scalar_clear(&weighted);
@@ -86,22 +89,31 @@ static enum signer_error find_bad_share(const struct part3 *run, const struct po
     return SIGNER_OK;
 }
 
-/* Checks all shares, then sums them. */
-static enum signer_error sum_shares(struct scalar *out, const struct part3 *run, struct draw *draw,
-                                    struct frost_identifier *culprit, bool *has_culprit) {
-    struct scalar own;
-    struct point *expected = signer_calloc(run->count + 1, sizeof *expected);
-    if (!expected) return ERR_OUT_OF_MEMORY;
-    scalar_decode(&own, run->own.info.identifier.bytes);
-    expected_shares(expected, run, &own);
-    enum signer_error error = SIGNER_OK;
-    if (!all_shares_hold(run, expected, draw)) error = find_bad_share(run, expected, culprit, has_culprit);
-    free(expected);
-    if (error != SIGNER_OK) return error;
+/* The own share of the key, not yet checked. */
+static void sum_shares(struct scalar *out, const struct part3 *run) {
     *out = run->own.share;
     for (size_t i = 0; i < run->count; i++)
         scalar_add(out, out, &run->shares[i]->share);
-    return SIGNER_OK;
+}
+
+/* Every received share, and the own sum against `own_expected` (D-042). */
+static enum signer_error check_shares(const struct part3 *run, const struct scalar *own_sum,
+                                      const struct point *own_expected, struct draw *draw,
+                                      struct frost_identifier *culprit, bool *has_culprit) {
+    struct scalar at;
+    struct point *expected = signer_calloc(run->count + 1, sizeof *expected);
+    if (!expected) return ERR_OUT_OF_MEMORY;
+    scalar_decode(&at, run->own.info.identifier.bytes);
+    expected_shares(expected, run, &at);
+    enum signer_error error = SIGNER_OK;
+    if (!all_shares_hold(run, expected, own_sum, own_expected, draw)) {
+        struct point actual;
+        error = find_bad_share(run, expected, culprit, has_culprit);
+        if (error == SIGNER_OK) error = point_mul_base(&actual, own_sum);
+        if (error == SIGNER_OK && !point_equal(&actual, own_expected)) error = ERR_FROST_INCORRECT_PACKAGE;
+    }
+    free(expected);
+    return error;
 }
 
 /* V_j for every participant, the own one included, ascending. */
@@ -133,32 +145,35 @@ cleanup:
     return error;
 }
 
-/* Own package, checked against the sum of all commitments; then the tweak with no root and even Y. */
+/* The tweak with no root and even Y on both packages. */
 static enum signer_error finish_packages(struct frost_key_package *key, struct frost_public_package *keys,
                                          const struct part3 *run) {
     key->identifier = run->own.info.identifier;
     key->min_signers = run->own.info.min_signers;
     key->verifying_key = keys->verifying_key;
     key->verifying_share = *frost_verifying_share(keys, &key->identifier);
-    enum signer_error error = frost_key_package_check(key);
-    if (error == SIGNER_OK) error = frost_packages_tweak(key, keys, NULL);
+    enum signer_error error = frost_packages_tweak(key, keys, NULL);
     if (error != SIGNER_OK) return error;
     frost_key_package_even_y(key);
     frost_public_package_even_y(keys);
     return SIGNER_OK;
 }
 
+/* A bad share comes before a key or verifying share that is the identity, and that before an own sum that does
+ * not belong to the commitments. */
 static enum signer_error run_part3(struct part3 *run, struct frost_key_package *key, struct frost_public_package *keys,
                                    struct draw *draw, struct frost_identifier *culprit, bool *has_culprit) {
     for (size_t i = 0; i < run->count; i++)
         run->polynomials[i] = run->peers[i]->package.commitments;
     run->polynomials[run->count] = run->own.commitments;
-    enum signer_error error = sum_shares(&key->signing_share, run, draw, culprit, has_culprit);
-    if (error != SIGNER_OK) return error;
+    sum_shares(&key->signing_share, run);
     point_sum_polynomials(run->commitments, run->polynomials, run->count + 1, run->own.info.min_signers);
-    error = derive_public_package(keys, run);
-    if (error == SIGNER_OK) error = finish_packages(key, keys, run);
-    return error;
+    enum signer_error derived = derive_public_package(keys, run);
+    if (derived == ERR_OUT_OF_MEMORY) return derived;
+    enum signer_error error = check_shares(
+        run, &key->signing_share, frost_verifying_share(keys, &run->own.info.identifier), draw, culprit, has_culprit);
+    if (derived != SIGNER_OK && (error == SIGNER_OK || error == ERR_FROST_INCORRECT_PACKAGE)) return derived;
+    return error == SIGNER_OK ? finish_packages(key, keys, run) : error;
 }
 
 enum signer_error dkg_part3(struct frost_key_package *key, struct frost_public_package *keys, const uint8_t *secret,
