@@ -178,6 +178,33 @@ describe("store commit", function()
             assert.equal(texts + reserved + 1, #reopened())
         end)
 
+        it("35.7 an extension whose sync finds no space, with no record under it, is F1 and the log stays", function()
+            fill()
+            store:wait((store:append("change", disk.body("last"), true)))
+            local number, texts = store:info().log_number, #disk.texts(store)
+            for _ = 1, 2 do
+                fault.arm("sync", "no_space", 1)
+                assert.equal("state_no_space", failure_of(store.make_ready, store))
+                assert.equal("AGAIN", failure_of(store.append, store, "change", disk.body(("f"):rep(60000))))
+            end
+            fault.arm("sync", "no_space", 2, true) -- protecting records need no other log
+            disk.commit(store, disk.body("protected"), "change", true)
+            fault.clear()
+            disk.commit(store, disk.body(("f"):rep(60000)))
+            assert.equal(number, store:info().log_number)
+            assert.equal(texts + 2, #reopened())
+        end)
+
+        it("35.7 an extension whose sync finds no space over an unsynced record is F2 for that record", function()
+            fill()
+            assert.is_true(#disk.texts(store) > 0)
+            fault.arm("sync", "no_space", 1)
+            assert.has_no_error(function() store:make_ready() end)
+            assert.equal(2, store:info().log_number)
+            assert.equal(#disk.texts(store), #store:state().moved)
+            assert.equal(#disk.texts(store), #reopened())
+        end)
+
         it("35.7 an extension that fails otherwise kills the log, and what it held goes to a new one", function()
             fill()
             local ticket = store:durable_ticket()

@@ -296,6 +296,45 @@ describe("store opening", function()
             opens({ "first", "two" }):close()
         end)
 
+        it("35.4 the first OPEN behind a snapshot follows the number that the snapshot tells", function()
+            opens({ "first", "two" }):close(true)
+            local second = directory .. "/state.store/" .. disk.log_name(2)
+            local page = disk.read(second):sub(1, 4096)
+            local base, chain = string.unpack(">I8c32", page, 89)
+            local slot = mark_slot(store_id, 2, base, chain)
+            disk.patch(mark, 0, slot)
+            disk.patch(mark, 4096, slot)
+            for _, wrong in ipairs({ { 1, 2 }, { 3, 2 }, { 7, 2 }, { 2, 3 }, { 0, 4 } }) do
+                local body = ("\1"):rep(32) .. string.pack(">I8BI8s4", wrong[1], wrong[2], 5, "tbtc-signer/x")
+                local frame = signer.test_forge.frame({ key = disk.key, header = page, seq = base + 1, durable = base,
+                    type = 1, previous = chain, random = ("\x77"):rep(16), body = body })
+                disk.patch(second, 4096, frame .. ("\0"):rep(4096 - #frame))
+                refused("state_corrupt")
+            end
+        end)
+
+        it("35.10-9 a tail with more beginnings of records than can lie there is made by hand", function()
+            -- No key was needed for these: each would be worth opening up to the end of the file.
+            local file_size = #disk.read(log)
+            local heads, at = {}, 16384
+            for index = 0, 4095 do
+                local offset = at + 88 * index
+                heads[#heads + 1] = "TSR1" .. string.pack(">I4I8I8B", file_size - offset - 96, 9, 8, 2) .. ("\0"):rep(7)
+                    .. ("\x55"):rep(56)
+            end
+            disk.patch(log, at, table.concat(heads))
+            local before = disk.picture(directory)
+            local reason, failure = disk.refusal(directory)
+            assert.equal("state_corrupt", reason)
+            assert.truthy(tostring(failure):find("more records begin", 1, true))
+            assert.equal(before, disk.picture(directory))
+        end)
+
+        it("35.10-11 a torn record that says more than its tail holds is no crowd", function()
+            disk.patch(log, 16384, "TSR1" .. string.pack(">I4I8I8B", 900000, 9, 8, 2) .. ("\0"):rep(7) .. ("\x55"):rep(56))
+            opens({ "first", "two" }):close()
+        end)
+
         it("35.16-5 bytes in the page gap between two good records", function()
             disk.patch(log, 12287, "x")
             refused("state_corrupt")
@@ -478,6 +517,72 @@ describe("store opening", function()
             local code, failure = disk.refusal(directory)
             assert.equal("state_corrupt", code)
             assert.truthy(tostring(failure):find("header of snapshot", 1, true))
+        end)
+
+        describe("made by hand", function()
+            local newest
+            --- The newest snapshot with these frames.
+            local function forge(frames, end_durable)
+                local bytes = disk.read(newest)
+                local head = bytes:sub(1, 4096)
+                local previous, base, base_chain = bytes:sub(4096 + 49, 4096 + 80), string.unpack(">I8c32", head, 89)
+                local out, at = { head }, 0
+                local function add(frame)
+                    local parts = { key = disk.key, header = head, kind = 2, previous = previous,
+                        random = ("\x77"):rep(16) }
+                    for name, value in pairs(frame) do parts[name] = value end
+                    at = at + 1
+                    parts.seq = at
+                    local sealed, chain = signer.test_forge.frame(parts)
+                    out[#out + 1] = sealed .. ("\0"):rep(-#sealed % 8)
+                    previous = chain
+                end
+                for _, frame in ipairs(frames) do add(frame) end
+                add({ type = 17, durable = end_durable, body = string.pack(">I8c32I8", base, base_chain, #frames) })
+                disk.write(newest, table.concat(out))
+            end
+            before_each(function()
+                opens({ "first", "two" }):close(true)
+                newest = directory .. "/state.store/" .. disk.snapshot_name(2)
+            end)
+            local engine = disk.op(33, string.pack(">I8I8I8", 3, 1, 0))
+
+            it("35.3 the header's is refused, not gone without", function()
+                local head = disk.read(newest):sub(1, 4096)
+                head = head:sub(1, 16) .. "\0\0\0\2" .. head:sub(21)
+                disk.patch(newest, 0, head:sub(1, 224) .. checksum("tbtc-signer-store-header/v1", head:sub(1, 224)))
+                refused("state_version_unsupported")
+            end)
+
+            it("35.4 a frame of a type that this build does not know", function()
+                forge({ { type = 16, body = engine }, { type = 19, body = "x" } })
+                refused("state_version_unsupported")
+            end)
+
+            it("35.4 an op that this build does not know", function()
+                forge({ { type = 16, body = engine .. disk.op(238) } })
+                refused("state_version_unsupported")
+            end)
+
+            it("35.10-6 good parts made the same way are read", function()
+                forge({ { type = 16, body = engine .. disk.body("forged") }, { type = 16, body = disk.body("two") } })
+                opens({ "forged", "two" }):close()
+            end)
+
+            for damaged = 1, 3 do
+                it("35.4 a durable seq in a part is damage, and the older one serves: part " .. damaged, function()
+                    local frames = { { type = 16, body = engine .. disk.body("forged") }, { type = 16, body = disk.body("two") },
+                        { type = 16, body = disk.body("three") } }
+                    frames[damaged].durable = 1
+                    forge(frames)
+                    opens({ "first", "two" }):close()
+                end)
+            end
+
+            it("35.4 a durable seq in the last frame is damage too", function()
+                forge({ { type = 16, body = engine .. disk.body("forged") } }, 1)
+                opens({ "first", "two" }):close()
+            end)
         end)
 
         it("35.10-6 a missing newest snapshot falls back to the pair before", function()

@@ -182,6 +182,25 @@ describe("store place", function()
             again:close()
         end)
 
+        it("D-137 a child forked in the middle of an opening or a creation does not keep the store locked", function()
+            local fresh = disk.directory()
+            for _, place in ipairs({ directory, fresh }) do
+                local store, child = disk.open(place, { fork = true })
+                assert.is_true(child > 0)
+                store:close()
+                local reason, again
+                for _ = 1, 200 do -- until the child has run its first lines
+                    reason, again = disk.refusal(place)
+                    if not reason then break end
+                    disk.shell("sleep 0.01")
+                end
+                signer.test_store.kill(child)
+                assert.is_nil(reason)
+                again:close()
+            end
+            disk.remove(fresh)
+        end)
+
         it("35.9 the recorded id outlives refused openings", function()
             made()
             local id = disk.read(directory .. "/state.lock"):match("^store_id=(%x+)\n")
@@ -424,6 +443,46 @@ describe("store place", function()
             refused("state_rollback_detected", reset)
             os.rename(directory .. "/log", directory .. "/state.store/" .. disk.log_name(1))
             opens()
+        end)
+
+        --- As a quarantine leaves it that was cut behind its first step, or its second.
+        local function cut(steps)
+            disk.flip(directory .. "/state.store/" .. disk.log_name(1), 8192 + 90)
+            os.rename(directory .. "/state.mark", directory .. "/state.mark.corrupt-1700000000000000000-77")
+            if steps == 1 then return end
+            disk.write(directory .. "/state.lock", ("store_id=%s\n"):format(("-"):rep(64)))
+        end
+        for steps = 1, 2 do
+            it("35.10 goes on by itself where it was cut behind step " .. steps, function()
+                cut(steps)
+                refused("state_corrupt")
+                local store = disk.open(directory, reset)
+                assert.same({}, disk.texts(store))
+                store:close()
+                disk.open(directory):close()
+                assert.is_true(disk.exists(directory .. "/state.mark.corrupt-1700000000000000000-77"))
+            end)
+
+            it("35.10 the mark of another store among the copies is no such cut, behind step " .. steps, function()
+                cut(steps)
+                local other = disk.directory()
+                disk.open(other):close()
+                disk.copy(other .. "/state.mark", directory .. "/state.mark.corrupt-1700000000000000000-77")
+                refused("state_corrupt", reset)
+                disk.remove(other)
+            end)
+        end
+
+        it("35.10 never with anchor pins, and with them no store is created (35.9-2)", function()
+            disk.flip(directory .. "/state.store/" .. disk.log_name(1), 8192 + 90)
+            refused("state_corrupt", { reset_corrupt = true, pinned = true })
+            disk.flip(directory .. "/state.store/" .. disk.log_name(1), 8192 + 90)
+            disk.open(directory, { pinned = true }):close()
+            disk.shell("rm -rf '%s/state.store' '%s/state.mark'", directory, directory)
+            refused("state_rollback_detected", { pinned = true })
+            os.remove(directory .. "/state.lock")
+            refused("state_corrupt", { pinned = true })
+            disk.open(directory):close()
         end)
 
         it("takes only what it named itself for old copies", function()

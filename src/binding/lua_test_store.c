@@ -1,8 +1,9 @@
 /* The sealed store for specs, with a state of its own that keeps ops as they are (test build).
  *
  *   store = test_store.open{ path =, key =, platform =, genesis = {{op, payload}, ...}, writer =,
- *                            reset_corrupt =, backups =, audit_bytes = }
+ *                            reset_corrupt =, pinned =, backups =, audit_bytes =, fork = }
  *       key: 32 bytes, else the provider `env`; platform: a machine of test_platform or a test_disk
+ *       fork: a child is forked in the middle of the opening and sleeps; its id is the second result
  *   store:append(type, body [, reserved]) -> ticket, seq, chain    also applies the body to the state
  *   store:wait(ticket)  store:make_ready([reserved])  store:is_ready([reserved [, len]])
  *   store:durable_ticket()  store:is_uncertain(ticket)  store:info()
@@ -12,7 +13,7 @@
  *   store:run_threads(threads, records, bytes [, purge]) -> durable, failed, met
  *       each appends and waits; with purge the third record of the first thread carries a PURGE, and `met` is
  *       how many records were durable when that one came back
- *   store:fork_idle() -> pid    a child that closed the descriptors and sleeps; test_store.kill(pid)
+ *   store:fork_idle() -> pid    a child that sleeps; test_store.kill(pid)
  *   store:close([abandon])
  *
  * The state: CHANGE and NOTE bodies are lists of ops; 21 sets purge_seq, 22 is kept apart, 238 is
@@ -56,12 +57,22 @@ struct test_store {
     struct kept_state *state;
     struct buffer genesis;
     pthread_mutex_t mutex; /* the engine's, as it were */
+    bool forks;
+    pid_t child; /* forked by the next state_new */
 };
+
+static pid_t fork_sleeper(void) {
+    pid_t child = fork();
+    while (child == 0)
+        pause();
+    return child;
+}
 
 /* -- the sink --------------------------------------------------------------------------------------- */
 
 static void *sink_new(void *context) {
-    (void)context;
+    struct test_store *self = context;
+    if (self->forks && !self->child) self->child = fork_sleeper();
     struct kept_state *state = calloc(1, sizeof *state);
     if (state) state->generation = 1;
     return state;
@@ -124,6 +135,11 @@ static void sink_opened(void *context, void *argument, uint64_t open_number) {
     ((struct kept_state *)argument)->open_number = open_number;
 }
 
+static uint64_t sink_open_number(void *context, void *argument) {
+    (void)context;
+    return ((struct kept_state *)argument)->open_number;
+}
+
 static enum signer_error sink_check(void *context, void *argument) {
     (void)context;
     return ((struct kept_state *)argument)->unfit ? ERR_CONFIGURATION : SIGNER_OK;
@@ -179,6 +195,7 @@ static struct store_sink make_sink(struct test_store *self) {
         .state_free = sink_free,
         .apply = sink_apply,
         .opened = sink_opened,
+        .open_number = sink_open_number,
         .check = sink_check,
         .snapshot = sink_snapshot,
         .rechained = sink_rechained,
@@ -257,6 +274,10 @@ static int lua_open(lua_State *L) {
     options.writer = text_option(L, "writer", "tbtc-signer/0.1.0");
     lua_getfield(L, 1, "reset_corrupt");
     options.reset_corrupt = lua_toboolean(L, -1);
+    lua_getfield(L, 1, "pinned");
+    options.pinned = lua_toboolean(L, -1);
+    lua_getfield(L, 1, "fork");
+    self->forks = lua_toboolean(L, -1);
     options.corrupt_backup_limit = (uint32_t)number_option(L, "backups", 5);
     options.audit_bytes_max = number_option(L, "audit_bytes", 67108864);
     enum signer_error error = vault_create(&self->vault, false);
@@ -266,7 +287,8 @@ static int lua_open(lua_State *L) {
     if (error != SIGNER_OK && shut(self, true)) return luaL_error(L, "a refused opening left secrets in the vault");
     binding_check(L, error, &why);
     lua_settop(L, 2);
-    return 1;
+    lua_pushinteger(L, self->child);
+    return 2;
 }
 
 static struct test_store *check_store(lua_State *L) {
@@ -508,14 +530,8 @@ static int lua_run_threads(lua_State *L) {
 }
 
 static int lua_fork_idle(lua_State *L) {
-    struct test_store *self = check_store(L);
-    pid_t child = fork();
-    if (child == 0) {
-        store_close_descriptors_in_child(self->store);
-        for (;;)
-            pause();
-    }
-    lua_pushinteger(L, child);
+    check_store(L);
+    lua_pushinteger(L, fork_sleeper());
     return 1;
 }
 

@@ -50,6 +50,14 @@ void fork_handler_remove(struct fork_handler *handler) {
     pthread_mutex_unlock(&handlers_lock);
 }
 
+void fork_hold(void) {
+    pthread_mutex_lock(&handlers_lock);
+}
+
+void fork_release(void) {
+    pthread_mutex_unlock(&handlers_lock);
+}
+
 struct mark_page {
     _Atomic uint64_t mark; /* reads as 0 in a child */
 };

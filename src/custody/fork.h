@@ -21,6 +21,10 @@ struct fork_handler {
  * posix_spawn, vfork or a bare clone. */
 enum signer_error fork_handler_add(struct fork_handler *handler);
 void fork_handler_remove(struct fork_handler *handler); /* not in the list: no-op */
+/* Between the two no thread of this process forks: for the moment between a descriptor's opening and its
+ * being known to a handler. Not nested, and no add or remove inside. */
+void fork_hold(void);
+void fork_release(void);
 
 /* The mark of this process, never 0. It lies on a page that a child sees as zeros, so it differs in
  * every child, also in those that ran no handler. ERR_OUT_OF_MEMORY. */

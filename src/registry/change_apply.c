@@ -37,11 +37,13 @@ static void apply_operators(struct state *state, struct draft *draft) {
 }
 
 static void apply_globals(struct state *state, struct draft *draft) {
-    texts_release(&state->globals.certificates);
     texts_release(&state->globals.intent);
     state->globals = draft->globals;
-    draft->globals.certificates = (struct text_set){0};
     draft->globals.intent = (struct text_set){0};
+    for (size_t i = 0; i < draft->certificates.count; i++) { /* into reserved room */
+        const struct bytes certificate = draft->certificates.entries[i];
+        texts_insert(&state->certificates, state->certificates.count, certificate.data, certificate.len);
+    }
 }
 
 void draft_apply(struct state *state, uint64_t seq, const uint8_t chain[32], uint64_t ticket) {

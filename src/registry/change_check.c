@@ -100,6 +100,7 @@ static enum signer_error finish(struct draft *draft) {
     enum signer_error error = check_deletions(draft);
     if (error == SIGNER_OK) error = check_sessions(draft);
     if (error == SIGNER_OK) error = draft_reserve_tombstones(draft);
+    if (error == SIGNER_OK) error = texts_reserve(&state->certificates, &draft->certificates);
     if (error == SIGNER_OK && draft->type == RECORD_CHANGE) error = witness_reserve(&state->witness, 1);
     return error;
 }

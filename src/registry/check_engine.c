@@ -199,10 +199,11 @@ static enum signer_error checkpoint_clear(struct draft *draft, struct reader *pa
 
 static enum signer_error trust_append(struct draft *draft, struct reader *payload) {
     struct bytes certificate = record_name(payload);
-    struct text_set *certificates = &draft->globals.certificates;
+    struct text_set *certificates = &draft->certificates;
     if (!reader_done(payload) || certificate.len > CERTIFICATE_BYTES_MAX)
         return draft_broken(draft, "TRUST_APPEND has a wrong form");
-    if (certificates->count >= CERTIFICATES_MAX) return draft_full(draft, "trust certificates");
+    if (draft->state->certificates.count + certificates->count >= CERTIFICATES_MAX)
+        return draft_full(draft, "trust certificates");
     return texts_insert(certificates, certificates->count, certificate.data, certificate.len);
 }
 

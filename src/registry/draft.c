@@ -57,7 +57,6 @@ struct draft *draft_new(struct state *state) {
     draft->operators.compare = compare_operators;
     draft->session_count = state->sessions.count;
     draft->globals = state->globals;
-    texts_share(&draft->globals.certificates, &state->globals.certificates);
     texts_share(&draft->globals.intent, &state->globals.intent);
     return draft;
 }
@@ -81,7 +80,7 @@ void draft_free(struct draft *draft) {
         free(DELETION_OF(node));
     while ((node = pop(&draft->operators)))
         free(OPERATOR_OF(node));
-    texts_release(&draft->globals.certificates);
+    texts_release(&draft->certificates);
     texts_release(&draft->globals.intent);
     free(draft);
 }

@@ -43,6 +43,7 @@ struct draft {
     size_t session_count;   /* after the ops so far */
     size_t new_tombstones;
     struct globals globals;
+    struct text_set certificates; /* new ones, behind those of the state */
     bool counted;
     bool purge;
     uint64_t rebase; /* 0 none */

@@ -25,8 +25,7 @@ struct globals {
     uint8_t anchor_chain[32];
     bool has_checkpoint[3]; /* by kind: 1 latest, 2 base */
     uint8_t checkpoint[3][CHECKPOINT_BYTES];
-    struct text_set certificates; /* oldest first */
-    struct text_set intent;       /* none or one */
+    struct text_set intent; /* none or one */
 };
 
 struct operator_entry {
@@ -47,7 +46,8 @@ struct state {
     struct tombstones tombstones;
     struct witness witness;
     struct globals globals;
-    bool snapshot_over; /* a CHANGE or NOTE was applied: no more snapshot ops */
+    struct text_set certificates; /* oldest first */
+    bool snapshot_over;           /* a CHANGE or NOTE was applied: no more snapshot ops */
     size_t active;
     uint64_t loaded_at_unix;
     uint64_t ages_given;

@@ -154,8 +154,9 @@ static void put_anchor(struct writer *writer) {
         buffer_append(&writer->payload, globals->checkpoint[kind], CHECKPOINT_BYTES);
         put(writer, OP_CHECKPOINT_SET);
     }
-    for (size_t i = 0; i < globals->certificates.count; i++) {
-        buffer_lp(&writer->payload, globals->certificates.entries[i].data, globals->certificates.entries[i].len);
+    const struct text_set *certificates = &writer->state->certificates;
+    for (size_t i = 0; i < certificates->count; i++) {
+        buffer_lp(&writer->payload, certificates->entries[i].data, certificates->entries[i].len);
         put(writer, OP_TRUST_APPEND);
     }
     if (globals->intent.count) {
@@ -233,6 +234,11 @@ static void sink_opened(void *context, void *state_pointer, uint64_t open_number
     witness_set_counters(&state->witness, open_number, NULL);
 }
 
+static uint64_t sink_open_number(void *context, void *state) {
+    (void)context;
+    return state_open_number(state);
+}
+
 static enum signer_error sink_check(void *context, void *state_pointer) {
     const struct state_context *of = context;
     struct state *state = state_pointer;
@@ -293,6 +299,7 @@ struct store_sink state_sink(struct state_context *context) {
                                .state_free = sink_free,
                                .apply = sink_apply,
                                .opened = sink_opened,
+                               .open_number = sink_open_number,
                                .check = sink_check,
                                .snapshot = sink_snapshot,
                                .rechained = sink_rechained,

@@ -334,7 +334,7 @@ void state_free(struct state *state) {
         tree_remove(&state->operators, &entry->node);
         free(entry);
     }
-    texts_release(&state->globals.certificates);
+    texts_release(&state->certificates);
     texts_release(&state->globals.intent);
     groups_free(&state->groups);
     tombstones_free(&state->tombstones);
@@ -460,7 +460,7 @@ bool state_anchor_confirmed(const struct state *state, uint64_t *seq, uint8_t ch
 }
 
 const struct text_set *state_trust_certificates(const struct state *state) {
-    return &state->globals.certificates;
+    return &state->certificates;
 }
 
 bool state_trust_intent(const struct state *state, struct bytes *request_json) {

@@ -39,11 +39,13 @@ static size_t text_bytes(const struct text_set *set) {
     return sum;
 }
 
-/* A block of its own with room for one more entry of `extra` bytes. */
-static enum signer_error own(struct text_set *inout, size_t extra) {
+/* A block of its own with room for `more` entries of `extra` bytes together. It grows by half, so that a list
+ * that is appended to costs its length. */
+static enum signer_error own(struct text_set *inout, size_t more, size_t extra) {
     struct text_block *old = inout->block;
-    if (old && old->owners == 1 && inout->count < old->capacity && extra <= old->room - old->used) return SIGNER_OK;
-    size_t capacity = inout->count + inout->count / 2 + 2;
+    if (old && old->owners == 1 && more <= old->capacity - inout->count && extra <= old->room - old->used)
+        return SIGNER_OK;
+    size_t capacity = inout->count + inout->count / 2 + more + 1;
     size_t needed = text_bytes(inout) + extra;
     size_t room = needed + needed / 2;
     struct text_block *block = signer_malloc(sizeof *block + capacity * sizeof block->entries[0] + room);
@@ -62,8 +64,12 @@ static enum signer_error own(struct text_set *inout, size_t extra) {
     return SIGNER_OK;
 }
 
+enum signer_error texts_reserve(struct text_set *inout, const struct text_set *more) {
+    return more->count ? own(inout, more->count, text_bytes(more)) : SIGNER_OK;
+}
+
 enum signer_error texts_insert(struct text_set *inout, size_t at, const void *data, size_t len) {
-    enum signer_error error = own(inout, len);
+    enum signer_error error = own(inout, 1, len);
     if (error != SIGNER_OK) return error;
     struct text_block *block = inout->block;
     memmove(&block->entries[at + 1], &block->entries[at], (inout->count - at) * sizeof block->entries[0]);
@@ -75,7 +81,7 @@ enum signer_error texts_insert(struct text_set *inout, size_t at, const void *da
 }
 
 enum signer_error texts_remove(struct text_set *inout, size_t at) {
-    enum signer_error error = own(inout, 0);
+    enum signer_error error = own(inout, 1, 0);
     if (error != SIGNER_OK) return error;
     struct text_block *block = inout->block;
     memmove(&block->entries[at], &block->entries[at + 1], (inout->count - at - 1) * sizeof block->entries[0]);

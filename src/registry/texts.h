@@ -9,6 +9,8 @@ int bytes_compare(const void *a, size_t a_len, const void *b, size_t b_len);
 
 void texts_share(struct text_set *out, const struct text_set *in);
 void texts_release(struct text_set *inout);
+/* Room for the entries of `more`, so that inserting them cannot fail. ERR_OUT_OF_MEMORY. */
+enum signer_error texts_reserve(struct text_set *inout, const struct text_set *more);
 /* Both leave the set as it was when they fail: ERR_OUT_OF_MEMORY. */
 enum signer_error texts_insert(struct text_set *inout, size_t at, const void *data, size_t len);
 enum signer_error texts_remove(struct text_set *inout, size_t at);

@@ -1,4 +1,4 @@
-/* Birth and end of an engine, its counters, and what a forked child does with it (D-126, D-137). */
+/* Birth and end of an engine, its counters, and what a forked child finds of it (D-126). */
 #include "session/engine.h"
 
 #include <stdlib.h>
@@ -11,12 +11,6 @@
 #include "session/gates.h"
 #include "session/kept_rounds.h"
 #include "session/live.h"
-
-/* An idle child must not keep the store locked when its parent ends. */
-static void close_in_child(void *argument) {
-    const struct engine *engine = argument;
-    if (engine->store) store_close_descriptors_in_child(engine->store);
-}
 
 bool engine_is_forked(const struct engine *engine) {
     return atomic_load(&engine->opened) && engine->process != getpid();
@@ -51,7 +45,6 @@ enum signer_error engine_create(struct engine **out, const struct platform *plat
     struct engine *engine = signer_calloc(1, sizeof *engine);
     if (!engine) return ERR_OUT_OF_MEMORY;
     engine->platform = platform;
-    engine->fork_handler = (struct fork_handler){close_in_child, engine, NULL};
     pthread_mutex_init(&engine->initialisation, NULL);
     pthread_mutex_init(&engine->mutex, NULL);
     settings_init(&engine->settings);
@@ -59,7 +52,6 @@ enum signer_error engine_create(struct engine **out, const struct platform *plat
     if (error == SIGNER_OK) error = live_table_create(&engine->live, platform, engine->vault, session_emptied, engine);
     if (error == SIGNER_OK) error = budgets_create(&engine->budgets);
     if (error == SIGNER_OK) error = kept_rounds_create(&engine->kept_rounds);
-    if (error == SIGNER_OK) error = fork_handler_add(&engine->fork_handler);
     if (error != SIGNER_OK) {
         engine_destroy(engine, true);
         return error;
@@ -71,7 +63,6 @@ enum signer_error engine_create(struct engine **out, const struct platform *plat
 void engine_destroy(struct engine *engine, bool abandon) {
     if (!engine) return;
     bool forked = engine_is_forked(engine);
-    fork_handler_remove(&engine->fork_handler);
     live_table_destroy(engine->live);
     engine->live = NULL;
     if (atomic_load(&engine->opened) && !forked) {

@@ -15,7 +15,6 @@
 
 #include "base/notice.h"
 #include "base/platform.h"
-#include "custody/fork.h"
 #include "custody/vault.h"
 #include "registry/state.h"
 #include "session/settings.h"
@@ -65,7 +64,6 @@ struct engine {
     uint64_t eviction_ticket;    /* newest record that removed a session or a wallet */
     _Atomic uint64_t counters[COUNTER_COUNT];
     struct kept_rounds *kept_rounds; /* locks for itself; not in a forked process */
-    struct fork_handler fork_handler;
 };
 
 /* `platform` outlives the engine. Opens nothing. ERR_OUT_OF_MEMORY, ERR_INTERNAL. */

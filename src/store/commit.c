@@ -330,8 +330,10 @@ static enum signer_error commit_extend(struct store *store, enum record_class cl
     }
     pthread_mutex_lock(&store->mutex);
     if (written == SIGNER_OK && synced == SIGNER_OK) store->head.size = to;
-    /* No room for zeros leaves all as it was; after a failed sync nobody knows what the disk holds. */
-    if (synced != SIGNER_OK || (written != SIGNER_OK && written != ERR_STATE_NO_SPACE))
+    /* No room leaves all as it was: a sync that fails for it lost zeros behind the room, which the next try
+     * writes again. Unless records were under that sync: then nobody knows what the disk holds of them. */
+    const bool harmless = written == ERR_STATE_NO_SPACE || (synced == ERR_STATE_NO_SPACE && !store->first);
+    if ((written != SIGNER_OK || synced != SIGNER_OK) && !harmless)
         note_failure(store, store->durable_ticket, &failure);
     end_duty(store);
     enum signer_error error = written != SIGNER_OK ? written : synced;

@@ -1,5 +1,4 @@
-/* A new store, built beside its name and moved there whole (sealed-store 35.9), and a damaged one moved
- * aside (35.10). */
+/* A new store, built beside its name and moved there whole (sealed-store 35.9). */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sodium.h>
@@ -8,6 +7,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "custody/fork.h"
 #include "store/internal.h"
 #include "store/io.h"
 #include "store/mark.h"
@@ -29,7 +29,7 @@ enum signer_error store_id_read(struct store *store, struct failure *why) {
     uint8_t bytes[STORE_ID_FILE_BYTES], expected[STORE_ID_FILE_BYTES];
     uint64_t size;
     enum signer_error error =
-        place_file(&core->place, core->place.directory, STORE_ID_NAME, O_RDONLY, &store->store_id_file, why);
+        place_lock_file(&core->place, core->place.directory, STORE_ID_NAME, O_RDONLY, &store->store_id_file, why);
     if (error == SIGNER_OK && store->store_id_file < 0) error = fail(why, ERR_STATE_CORRUPT, "store-id is missing");
     if (error == SIGNER_OK) error = io_size(core->platform, store->store_id_file, &size, STORE_ID_NAME, why);
     if (error == SIGNER_OK)
@@ -61,7 +61,9 @@ static enum signer_error write_id(struct store *store, struct failure *why) {
     struct core *core = &store->core;
     uint8_t bytes[STORE_ID_FILE_BYTES];
     encode_id(bytes, core->store_id);
+    fork_hold();
     enum signer_error error = new_file(core, STORE_ID_NAME, &store->store_id_file, why);
+    fork_release();
     if (error == SIGNER_OK)
         error = io_write(core->platform, store->store_id_file, bytes, sizeof bytes, 0, STORE_ID_NAME, why);
     if (error == SIGNER_OK) error = place_sync(&core->place, store->store_id_file, STORE_ID_NAME, why);
@@ -205,36 +207,4 @@ enum signer_error store_create(struct store *store, void **state, const struct o
     core->sink.opened(core->sink.context, store->state, 1);
     *state = store->state;
     return SIGNER_OK;
-}
-
-/* -- quarantine ----------------------------------------------------------------------------------- */
-
-static enum signer_error move_aside(const struct place *place, const char *suffix, uint64_t unix_ns,
-                                    struct failure *why) {
-    char from[FILE_NAME_BYTES], to[FILE_NAME_BYTES], ending[64];
-    struct stat status;
-    enum file_state state;
-    place_sibling(place, suffix, from);
-    snprintf(ending, sizeof ending, "%s.corrupt-%019" PRIu64 "-%ld", suffix, unix_ns, (long)getpid());
-    place_sibling(place, ending, to);
-    enum signer_error error = place_look(place, place->parent, from, &state, &status, why);
-    if (error != SIGNER_OK || state == FILE_ABSENT) return error;
-    error = place_rename(place, place->parent, from, to, why);
-    if (error == SIGNER_OK) error = place_sync(place, place->parent, "the directory of the state path", why);
-    if (error == SIGNER_OK) store_report("moved %s to %s", from, to);
-    return error;
-}
-
-enum signer_error store_quarantine(struct store *store, uint32_t backup_limit, struct failure *why) {
-    struct place *place = &store->core.place;
-    uint64_t now;
-    enum signer_error error = platform_wall_ms(place->platform, &now);
-    if (error != SIGNER_OK) return fail_plain(why, error);
-    error = move_aside(place, ".mark", now * 1000000u, why);
-    if (error == SIGNER_OK) error = lock_record(&store->lock, place, NULL, why);
-    if (error == SIGNER_OK) error = move_aside(place, ".store", now * 1000000u, why);
-    if (error == SIGNER_OK) error = names_trim_corrupt(place, backup_limit, why);
-    place_shut(place, &place->directory);
-    place_shut(place, &store->store_id_file);
-    return error;
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "custody/fork.h"
 #include "store/core.h"
 #include "store/header.h"
 #include "store/import.h"
@@ -36,8 +37,9 @@ struct store {
     struct process_lock lock;
     int store_id_file;
     int mark_file;
-    int mark_slot; /* next one to write */
-    void *state;   /* the live state: only for `rechained` */
+    int mark_slot;                    /* next one to write */
+    void *state;                      /* the live state: only for `rechained` */
+    struct fork_handler fork_handler; /* from birth on: a child must not hold the locks (D-137) */
 
     pthread_mutex_t mutex; /* everything below; never held across a sync */
     pthread_cond_t changed;
@@ -71,6 +73,9 @@ struct store {
     struct log_tail torn;          /* dropped at open */
 };
 
+/* Empty, known to the fork handlers; store_close ends it. NULL: no memory. */
+struct store *store_new(void);
+
 /* log-, snapshot- and audit-files that nothing needs any more (35.8 deletion). */
 enum signer_error retention_run(const struct core *core, const struct path_log *path, size_t count, uint64_t purge_seq,
                                 struct failure *why);
@@ -83,6 +88,9 @@ enum signer_error store_create(struct store *store, void **state, const struct o
                                struct failure *why);
 /* Moves a damaged store aside (35.10, quarantine_and_reset). */
 enum signer_error store_quarantine(struct store *store, uint32_t backup_limit, struct failure *why);
+/* Whether the mark of this very store lies among the copies that were set aside: then the rest was to follow,
+ * and only a crash left it in place. */
+enum signer_error quarantine_was_cut(bool *out, const struct store *store, struct failure *why);
 /* Reads and checks `store-id`, and keeps it open and locked. */
 enum signer_error store_id_read(struct store *store, struct failure *why);
 enum signer_error store_id_lock(struct store *store, bool shared, struct failure *why);

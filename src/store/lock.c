@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "custody/fork.h"
 #include "store/io.h"
 
 #define ID_PREFIX "store_id="
@@ -53,10 +54,12 @@ static enum signer_error read_recorded(struct process_lock *lock, const struct p
 static enum signer_error open_lock(struct process_lock *lock, const struct place *place, const char *name,
                                    bool *created, struct failure *why) {
     *created = false;
-    enum signer_error error = place_file(place, place->parent, name, O_RDWR, &lock->file, why);
+    enum signer_error error = place_lock_file(place, place->parent, name, O_RDWR, &lock->file, why);
     if (error != SIGNER_OK || lock->file >= 0) return error;
+    fork_hold();
     lock->file = place->platform->files.open_at(place->platform->context, place->parent, name,
                                                 O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    fork_release();
     if (lock->file < 0) return io_failed(why, "open", name);
     *created = true;
     return SIGNER_OK;
@@ -93,7 +96,7 @@ enum signer_error lock_look(struct process_lock *lock, const struct place *place
     char name[FILE_NAME_BYTES];
     *lock = (struct process_lock){.file = -1};
     place_sibling(place, ".lock", name);
-    enum signer_error error = place_file(place, place->parent, name, O_RDONLY, &lock->file, why);
+    enum signer_error error = place_lock_file(place, place->parent, name, O_RDONLY, &lock->file, why);
     if (error != SIGNER_OK || lock->file < 0) return error;
     if (files->flock(place->platform->context, lock->file, LOCK_SH | LOCK_NB) != 0)
         error =

@@ -133,21 +133,28 @@ enum signer_error log_reader_next(struct log_reader *reader, struct log_frame *f
     return SIGNER_OK;
 }
 
-/* An authentic frame at `offset` that says so of a seq above the last good one. */
-static enum signer_error proof_at(struct log_reader *reader, uint64_t offset, bool *proves, struct failure *why) {
+/* Looks for an authentic frame at `offset` that says so of a seq above the last good one. The frames of a log
+ * do not overlap, so those of a torn tail together are no longer than it, but for the last one, whose end may
+ * be gone. `*budget` is what may still be opened. */
+static enum signer_error proof_at(struct log_reader *reader, uint64_t offset, struct log_tail *tail, uint64_t *budget,
+                                  struct failure *why) {
     const struct frame_place place = place_of(reader);
     struct frame_head head;
     const uint8_t *bytes;
     bool found;
     enum signer_error error = parse_at(reader, offset, &head, &bytes, &found, why);
-    if (error == SIGNER_OK && found && head.durable > reader->seq && frame_unseal(&place, &head, bytes, NULL))
-        *proves = true;
-    return error;
+    if (error != SIGNER_OK || !found || head.durable <= reader->seq) return error;
+    const uint64_t len = frame_bytes(head.body_len);
+    tail->crowded = len > *budget;
+    if (tail->crowded) return SIGNER_OK;
+    *budget -= len;
+    tail->proves_durable = frame_unseal(&place, &head, bytes, NULL);
+    return SIGNER_OK;
 }
 
 enum signer_error log_reader_tail(struct log_reader *reader, struct log_tail *tail, struct failure *why) {
     const uint64_t size = reader->window.file_size;
-    uint64_t last = 0;
+    uint64_t last = 0, budget;
     *tail = (struct log_tail){.clean = true};
     enum signer_error error = window_first_nonzero(&reader->window, reader->end, size, &tail->offset, why);
     if (error != SIGNER_OK || tail->offset == size) return error;
@@ -162,10 +169,11 @@ enum signer_error log_reader_tail(struct log_reader *reader, struct log_tail *ta
         at += step;
     }
     tail->bytes = last - tail->offset;
+    budget = 2 * (tail->bytes + frame_bytes(FRAME_BODY_MAX));
     /* A frame starts with a byte that is not zero: none before the first of those. */
-    for (uint64_t at = align_up(tail->offset, FRAME_ALIGN); at < last && !tail->proves_durable; at += FRAME_ALIGN) {
-        error = proof_at(reader, at, &tail->proves_durable, why);
-        if (error != SIGNER_OK) return error;
+    for (uint64_t at = align_up(tail->offset, FRAME_ALIGN); at < last; at += FRAME_ALIGN) {
+        error = proof_at(reader, at, tail, &budget, why);
+        if (error != SIGNER_OK || tail->proves_durable || tail->crowded) return error;
     }
     return SIGNER_OK;
 }

@@ -36,6 +36,7 @@ struct log_frame {
 struct log_tail {
     bool clean;          /* only zeros behind the last good frame */
     bool proves_durable; /* an authentic frame there says that more than the last good one was synced */
+    bool crowded;        /* more frames begin there than could lie there: not torn but made by hand */
     uint64_t offset;     /* of the first byte that is not zero */
     uint64_t bytes;
 };
@@ -49,7 +50,7 @@ enum signer_error log_reader_on(struct log_reader *reader, int file, uint64_t nu
                                 struct failure *why);
 /* ERR_STATE_CORRUPT: bytes that are not zero between two good frames. */
 enum signer_error log_reader_next(struct log_reader *reader, struct log_frame *frame, struct failure *why);
-/* After the last good frame. */
+/* After the last good frame. The work is linear in the tail, whatever lies there: `crowded` ends it. */
 enum signer_error log_reader_tail(struct log_reader *reader, struct log_tail *tail, struct failure *why);
 void log_reader_close(struct log_reader *reader);
 

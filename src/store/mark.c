@@ -51,14 +51,12 @@ static enum signer_error decode(struct mark *out, const uint8_t bytes[MARK_FILE_
     return SIGNER_OK;
 }
 
-enum signer_error mark_read(struct mark *out, bool *present, const struct place *place,
-                            const uint8_t store_id[STORE_ID_BYTES], struct failure *why) {
-    char name[FILE_NAME_BYTES];
+enum signer_error mark_read_copy(struct mark *out, bool *present, const struct place *place, const char *name,
+                                 const uint8_t store_id[STORE_ID_BYTES], struct failure *why) {
     uint8_t bytes[MARK_FILE_BYTES];
     uint64_t size;
     int file;
     *present = false;
-    place_sibling(place, ".mark", name);
     enum signer_error error = place_file(place, place->parent, name, O_RDONLY, &file, why);
     if (error != SIGNER_OK || file < 0) return error;
     *present = true;
@@ -69,6 +67,13 @@ enum signer_error mark_read(struct mark *out, bool *present, const struct place 
     if (error == SIGNER_OK) error = decode(out, bytes, store_id, why);
     place_shut(place, &file);
     return error;
+}
+
+enum signer_error mark_read(struct mark *out, bool *present, const struct place *place,
+                            const uint8_t store_id[STORE_ID_BYTES], struct failure *why) {
+    char name[FILE_NAME_BYTES];
+    place_sibling(place, ".mark", name);
+    return mark_read_copy(out, present, place, name, store_id, why);
 }
 
 enum signer_error mark_publish(const struct mark *mark, int *file, const struct place *place,

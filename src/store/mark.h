@@ -15,6 +15,9 @@ struct mark {
  * or two equal seqs with different content. `*present` false: no such file. */
 enum signer_error mark_read(struct mark *out, bool *present, const struct place *place,
                             const uint8_t store_id[STORE_ID_BYTES], struct failure *why);
+/* The same of a copy by its name, beside the state path. */
+enum signer_error mark_read_copy(struct mark *out, bool *present, const struct place *place, const char *name,
+                                 const uint8_t store_id[STORE_ID_BYTES], struct failure *why);
 /* Publishes a mark with both slots equal; `*file` is the new descriptor, the old one is closed. */
 enum signer_error mark_publish(const struct mark *mark, int *file, const struct place *place,
                                const uint8_t store_id[STORE_ID_BYTES], struct failure *why);

@@ -204,20 +204,31 @@ static int newest_first(const void *left, const void *right) {
     return strcmp(right, left);
 }
 
-static enum signer_error trim_one(const struct place *place, const char *suffix, uint32_t limit, struct failure *why) {
-    char prefix[FILE_NAME_BYTES];
-    place_sibling(place, suffix, prefix);
+enum signer_error names_set_aside(char (**out)[FILE_NAME_BYTES], size_t *count, const struct place *place,
+                                  const char *suffix, struct failure *why) {
+    char ending[FILE_NAME_BYTES], prefix[FILE_NAME_BYTES];
+    snprintf(ending, sizeof ending, "%s.corrupt-", suffix);
+    place_sibling(place, ending, prefix);
     struct text_list list = {.prefixes = {prefix}, .is_ours = is_quarantined};
     enum signer_error error = collect(&list, place, place->parent, why);
-    if (error == SIGNER_OK && list.count > 0) qsort(list.items, list.count, sizeof *list.items, newest_first);
-    for (size_t i = limit; error == SIGNER_OK && i < list.count; i++)
-        error = remove_name(place, place->parent, list.items[i], why);
-    free(list.items);
+    if (list.count > 0) qsort(list.items, list.count, sizeof *list.items, newest_first);
+    *out = list.items;
+    *count = list.count;
+    return error;
+}
+
+static enum signer_error trim_one(const struct place *place, const char *suffix, uint32_t limit, struct failure *why) {
+    char(*copies)[FILE_NAME_BYTES];
+    size_t count;
+    enum signer_error error = names_set_aside(&copies, &count, place, suffix, why);
+    for (size_t i = limit; error == SIGNER_OK && i < count; i++)
+        error = remove_name(place, place->parent, copies[i], why);
+    free(copies);
     return error;
 }
 
 enum signer_error names_trim_corrupt(const struct place *place, uint32_t limit, struct failure *why) {
     if (limit == 0) return SIGNER_OK;
-    enum signer_error error = trim_one(place, ".store.corrupt-", limit, why);
-    return error == SIGNER_OK ? trim_one(place, ".mark.corrupt-", limit, why) : error;
+    enum signer_error error = trim_one(place, ".store", limit, why);
+    return error == SIGNER_OK ? trim_one(place, ".mark", limit, why) : error;
 }

@@ -16,7 +16,6 @@ struct names {
     size_t count, capacity;
     bool store_id;
     bool empty; /* nothing at all in the directory */
-    bool failed;
 };
 
 /* Reads P.store, checking type, owner, mode and links of every file of ours (D-141); other names are
@@ -29,6 +28,10 @@ bool names_hold(const struct names *names, enum store_kind kind, uint64_t number
 
 /* Removes what a cut run left: tmp-* in P.store, P.mark.tmp-* and P.store.tmp-* beside it. */
 enum signer_error names_remove_temporaries(const struct place *place, struct failure *why);
+/* Copies of `<state name><suffix>` that a quarantine set aside, newest first; freed by the caller, also after an
+ * error. */
+enum signer_error names_set_aside(char (**out)[FILE_NAME_BYTES], size_t *count, const struct place *place,
+                                  const char *suffix, struct failure *why);
 /* Keeps the newest `limit` of the quarantined directories and marks (0: all). */
 enum signer_error names_trim_corrupt(const struct place *place, uint32_t limit, struct failure *why);
 

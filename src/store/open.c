@@ -55,6 +55,8 @@ enum signer_error opening_may_create(struct opening *opening, struct failure *wh
     if (store->anchor.remembers) error = store->anchor.remembers(store->anchor.context, &anchored, why);
     if (error != SIGNER_OK) return error;
     if (anchored) return fail(why, ERR_STATE_ROLLBACK, "the store is gone, but the anchor remembers one");
+    if (opening->options->pinned)
+        return fail(why, ERR_STATE_CORRUPT, "there is no store, and with anchor pins set none is created");
     if (place->directory >= 0) return fail(why, ERR_STATE_CORRUPT, "the store directory is empty");
     error = place_look(place, place->parent, place->name, &state, &status, why);
     if (error == SIGNER_OK && state == FILE_REGULAR && !store->core.sink.import)
@@ -129,6 +131,11 @@ static enum signer_error find_head(struct opening *opening, struct failure *why)
         opening->mark = (struct mark){.log_number = *head};
         chain_genesis(opening->mark.chain, store->core.store_id);
         opening->marked = true;
+    }
+    if (!opening->marked) {
+        error = quarantine_was_cut(&opening->damaged, store, why);
+        if (error != SIGNER_OK) return error;
+        if (opening->damaged) return fail(why, ERR_STATE_CORRUPT, "this damaged store was not wholly set aside");
     }
     if (!opening->marked && store->lock.recorded)
         return fail(why, ERR_STATE_CORRUPT, "the durable mark of a used store is missing");
@@ -290,16 +297,6 @@ static enum signer_error prepare(struct store *store, const struct store_options
     return error == SIGNER_OK ? lock_take(&store->lock, &core->place, why) : error;
 }
 
-static struct store *store_new(void) {
-    struct store *store = signer_calloc(1, sizeof *store);
-    if (!store) return NULL;
-    store->store_id_file = store->mark_file = store->lock.file = store->head.file = -1;
-    store->core.place.parent = store->core.place.directory = -1;
-    pthread_mutex_init(&store->mutex, NULL);
-    pthread_cond_init(&store->changed, NULL);
-    return store;
-}
-
 enum signer_error opening_begin(struct opening *opening, const struct store_options *options, bool read_only,
                                 struct failure *why) {
     *opening = (struct opening){.options = options, .read_only = read_only, .store = store_new()};
@@ -325,7 +322,8 @@ enum signer_error store_open(struct store **out, void **state, const struct stor
     enum signer_error error = opening_begin(&opening, options, false, why);
     struct store *store = opening.store;
     if (error == SIGNER_OK) error = open_or_create(&opening, state, why);
-    if (error == ERR_STATE_CORRUPT && opening.damaged && options->reset_corrupt && !options->anchor.read) {
+    if (error == ERR_STATE_CORRUPT && opening.damaged && options->reset_corrupt && !options->anchor.read &&
+        !options->pinned) {
         old_file_free(&opening.old);
         error = store_quarantine(store, options->corrupt_backup_limit, why);
         if (error == SIGNER_OK) error = create(&opening, state, why);

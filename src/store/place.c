@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "custody/fork.h"
 #include "store/io.h"
 #include "store/names.h"
 
@@ -210,6 +211,14 @@ static enum signer_error open_checked(const struct place *place, int directory, 
 enum signer_error place_file(const struct place *place, int directory, const char *name, int flags, int *file,
                              struct failure *why) {
     return open_checked(place, directory, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, false, file, why);
+}
+
+enum signer_error place_lock_file(const struct place *place, int directory, const char *name, int flags, int *file,
+                                  struct failure *why) {
+    fork_hold();
+    enum signer_error error = place_file(place, directory, name, flags, file, why);
+    fork_release();
+    return error;
 }
 
 enum signer_error place_directory(struct place *place, struct failure *why) {

@@ -45,6 +45,10 @@ enum signer_error place_check(const struct stat *status, bool is_directory, cons
 /* Opens and checks; `*file` = -1 and SIGNER_OK when the name is absent. `flags`: O_RDONLY or O_RDWR. */
 enum signer_error place_file(const struct place *place, int directory, const char *name, int flags, int *file,
                              struct failure *why);
+/* The same for a file that is locked: no fork comes between its opening and `*file`, so that a forked child
+ * knows what to close. */
+enum signer_error place_lock_file(const struct place *place, int directory, const char *name, int flags, int *file,
+                                  struct failure *why);
 /* Opens and checks P.store into place->directory; leaves -1 when it is absent. */
 enum signer_error place_directory(struct place *place, struct failure *why);
 /* The name still leads to this descriptor. */

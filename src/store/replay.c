@@ -48,10 +48,10 @@ static enum signer_error read_log_header(uint64_t number, struct file_header *ou
     return SIGNER_OK;
 }
 
-/* Whether another snapshot may stand in: damage, not a failing disk or lack of memory. */
+/* Whether another snapshot may stand in: damage, not a failing disk or lack of memory, and not a format of
+ * another build, whose state this one would silently go without. */
 static bool is_damage(enum signer_error error) {
-    return error == ERR_STATE_CORRUPT || error == ERR_STATE_VERSION || error == ERR_STATE_FOREIGN ||
-           error == ERR_STATE_KEY_MISMATCH;
+    return error == ERR_STATE_CORRUPT || error == ERR_STATE_FOREIGN || error == ERR_STATE_KEY_MISMATCH;
 }
 
 /* A log that followed a failure has no snapshot of its own: only a damaged one is worth a line. */
@@ -77,6 +77,7 @@ static enum signer_error walk(struct replay *replay, uint64_t number, const stru
         error = snapshot_read(&header, &replay->state, &replay->deferred, &replay->snapshot_size, core, &damage);
         if (error == SIGNER_OK) {
             reverse(replay);
+            replay->open_number = core->sink.open_number(core->sink.context, replay->state);
             return SIGNER_OK;
         }
         if (!is_damage(error)) return fail(why, error, "%s", damage.detail);
@@ -106,12 +107,11 @@ static void read_open(struct replay *replay, const struct log_reader *reader, co
     reader_lp(&body);
     bool counts = reason == OPENED_CREATED || reason == OPENED_AGAIN || reason == OPENED_REKEYED;
     bool known = counts || reason == OPENED_ROTATION || reason == OPENED_AFTER_FAILURE;
-    bool right = !replay->opened || number == replay->open_number + (counts ? 1 : 0);
+    bool right = number == replay->open_number + (counts ? 1 : 0);
     if (!reader_done(&body) || !known || !right || number == 0) {
         defer(replay, ERR_STATE_CORRUPT, reader, frame->head.seq);
         return;
     }
-    replay->opened = true;
     replay->open_number = number;
     if (replay->deferred.error == SIGNER_OK) core->sink.opened(core->sink.context, replay->state, number);
 }
@@ -183,6 +183,9 @@ static enum signer_error judge_tail(struct replay *replay, struct log_reader *re
     }
     if (tail->proves_durable)
         return fail(why, ERR_STATE_CORRUPT, "%s: a durable record is damaged after record %llu", reader->name,
+                    (unsigned long long)reader->seq);
+    if (tail->crowded)
+        return fail(why, ERR_STATE_CORRUPT, "%s: more records begin after record %llu than can lie there", reader->name,
                     (unsigned long long)reader->seq);
     if (replay->mark->seq > reader->seq)
         return fail(why, tail->clean ? ERR_STATE_ROLLBACK : ERR_STATE_CORRUPT,

@@ -15,11 +15,11 @@ struct replay {
     uint64_t snapshot_size;
     uint64_t seq; /* last good frame of the path */
     uint8_t chain[STORE_CHAIN_BYTES];
-    uint64_t durable; /* highest durable seq that a frame of the head says */
-    uint64_t open_number;
+    uint64_t durable;     /* highest durable seq that a frame of the head says */
+    uint64_t open_number; /* of the newest OPEN; before the first one, of the snapshot */
     struct log_tail tail; /* of the head; dropped if not clean */
     /* -- while reading -- */
-    bool opened, closed;
+    bool closed;
     struct failure deferred; /* first broken rule, answered at step 13 */
     const struct mark *mark;
     bool mark_contradicted;

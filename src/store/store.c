@@ -1,13 +1,48 @@
-/* Facts about an open store, and its end. */
+/* Birth of a store, facts about an open one, and its end. */
 #include "store/store.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/fault.h"
 #include "store/anchor.h"
 #include "store/internal.h"
 #include "store/io.h"
+
+/* -- birth ------------------------------------------------------------------------------------------ */
+
+static void close_in_child(const struct platform *platform, int descriptor) {
+    if (descriptor >= 0) platform->files.close(platform->context, descriptor);
+}
+
+/* No lock is taken: another thread of the parent may have held it when the process forked. */
+static void close_all_in_child(void *argument) {
+    const struct store *store = argument;
+    const struct platform *platform = store->core.platform;
+    if (!platform) return;
+    close_in_child(platform, store->lock.file);
+    close_in_child(platform, store->store_id_file);
+    close_in_child(platform, store->head.file);
+    close_in_child(platform, store->mark_file);
+    close_in_child(platform, store->core.place.directory);
+    close_in_child(platform, store->core.place.parent);
+}
+
+struct store *store_new(void) {
+    struct store *store = signer_calloc(1, sizeof *store);
+    if (!store) return NULL;
+    store->store_id_file = store->mark_file = store->lock.file = store->head.file = -1;
+    store->core.place.parent = store->core.place.directory = -1;
+    store->fork_handler = (struct fork_handler){close_all_in_child, store, NULL};
+    if (fork_handler_add(&store->fork_handler) != SIGNER_OK) {
+        free(store);
+        return NULL;
+    }
+    pthread_mutex_init(&store->mutex, NULL);
+    pthread_cond_init(&store->changed, NULL);
+    return store;
+}
 
 void store_install_head(struct store *store, const struct log *log) {
     store->head = *log;
@@ -72,29 +107,17 @@ void store_close(struct store *store, bool abandon) {
     if (core->platform) {
         log_close(&store->head, core);
         place_shut(&core->place, &store->mark_file);
+        fork_hold();
         place_shut(&core->place, &store->store_id_file);
         lock_release(&store->lock, &core->place);
+        fork_release();
         place_close(&core->place);
         vault_wipe(core->vault, core->master_handle);
     }
+    fork_handler_remove(&store->fork_handler);
     free(core->writer);
     free(store->path);
     pthread_cond_destroy(&store->changed);
     pthread_mutex_destroy(&store->mutex);
     free(store);
-}
-
-static void close_in_child(const struct platform *platform, int descriptor) {
-    if (descriptor >= 0) platform->files.close(platform->context, descriptor);
-}
-
-/* No lock is taken: another thread of the parent may have held it when the process forked. */
-void store_close_descriptors_in_child(struct store *store) {
-    const struct platform *platform = store->core.platform;
-    close_in_child(platform, store->lock.file);
-    close_in_child(platform, store->store_id_file);
-    close_in_child(platform, store->head.file);
-    close_in_child(platform, store->mark_file);
-    close_in_child(platform, store->core.place.directory);
-    close_in_child(platform, store->core.place.parent);
 }

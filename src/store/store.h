@@ -49,6 +49,8 @@ struct store_sink {
                                uint64_t seq, const uint8_t chain[32]);
     /* Told about each OPEN frame on the path: its open number. */
     void (*opened)(void *context, void *state, uint64_t open_number);
+    /* The number it was told last, or that the snapshot told; 0: none. */
+    uint64_t (*open_number)(void *context, void *state);
     /* Bounds of the whole after replay (35.10 step 13). */
     enum signer_error (*check)(void *context, void *state);
     /* Gives every op of the snapshot, in the order of 35.6, one call an op (op byte and payload). */
@@ -115,6 +117,7 @@ struct store_options {
     const uint8_t *new_master_key; /* 32 bytes: seal everything again under this one (35.13 rekey); else NULL */
     uint64_t import_generation;    /* an old file of schema 4 with this generation at least; 0: schema 3 (D-081) */
     struct store_anchor anchor;    /* zeros: none */
+    bool pinned;                   /* pins of a signed service are set: no store is created or set aside */
     bool reset_corrupt;            /* quarantine_and_reset (D-086); never with production */
     uint32_t corrupt_backup_limit; /* 0: keep all */
     uint64_t audit_bytes_max;      /* all audit files together; 0: none are kept */
@@ -162,7 +165,5 @@ struct store_info {
 void store_info(struct store *store, struct store_info *out);
 /* The newest receipt of the anchor; false: there is none. */
 bool store_receipt(struct store *store, struct anchor_point *out);
-/* Descriptors to close in a forked child (D-137). */
-void store_close_descriptors_in_child(struct store *store);
 
 #endif

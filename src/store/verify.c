@@ -75,6 +75,9 @@ static void read_log(struct verified_file *out, uint64_t number, const struct co
     if (error == SIGNER_OK && out->records == 0)
         error = fail(&out->fault, ERR_STATE_CORRUPT, "%s does not begin with its OPEN record", out->name);
     if (error == SIGNER_OK) error = log_reader_tail(&reader, &out->tail, &out->fault);
+    if (error == SIGNER_OK && out->tail.crowded)
+        fail(&out->fault, ERR_STATE_CORRUPT, "%s: more records begin after record %llu than can lie there", out->name,
+             (unsigned long long)reader.seq);
     if (error == SIGNER_OK && out->tail.proves_durable)
         fail(&out->fault, ERR_STATE_CORRUPT, "%s: a durable record is damaged after record %llu", out->name,
              (unsigned long long)reader.seq);
