@@ -39,7 +39,7 @@ local function kind_of(path)
     if KINDS[kind] then return kind, tonumber(digits, 16) end
 end
 
---- Frames of a whole log: offset, bytes, seq, durable, type.
+--- Frames of a whole log, snapshot or audit file: offset, bytes, seq, durable, type.
 local function frames_of(log)
     local frames, at = {}, HEADER
     while true do
@@ -100,6 +100,7 @@ end
 function Life:open()
     self.engine, self.states = open(self.disk), {}
     signer.test_state.counts(self.engine)
+    self.first_mark = reader.bytes(self.disk, MARK)
     self:note()
 end
 
@@ -115,9 +116,10 @@ end
 
 --- A marker, and with it the verdict of a policy script: these are kept when their log goes.
 function Life:verdict(number, text)
-    self:commit(registry.add("m1", 5, ("verdict-%d"):format(number)) .. registry.op("verdict", "\1" .. registry.lp("firewall") .. registry.lp("1")
-        .. ("\1"):rep(32) .. registry.lp("rule") .. registry.lp("") .. registry.lp("") .. string.pack(">I8", 1700000000000)
-        .. sha256(text) .. "\1" .. registry.lp(text)))
+    local lp = registry.lp
+    self:commit(registry.add("m1", 5, ("verdict-%d"):format(number)) .. registry.op("verdict", "\1" .. lp("firewall")
+        .. lp("1") .. ("\1"):rep(32) .. lp("rule") .. lp("") .. lp("") .. string.pack(">I8", 1700000000000)
+        .. sha256(text) .. "\1" .. lp(text)))
 end
 
 function Life:first()
@@ -152,6 +154,13 @@ function lives.died(life)
     life.engine:close(true)
 end
 
+--- The same after a loss of power that left the mark as it was at the opening: what was durable is told by the
+-- records alone.
+function lives.dark(life)
+    lives.died(life)
+    life.files = { [MARK] = life.first_mark }
+end
+
 --- Killed in its first life: one log, one snapshot. With a wallet.
 function lives.fresh(life)
     life:first()
@@ -174,8 +183,8 @@ local function shorten(files)
     for path, bytes in pairs(files) do
         if kind_of(path) == "log" then
             local size = used_of(bytes) + 2 * PAGE
-            local page = signer.test_forge.header({ key = KEY, page = splice(bytes:sub(1, PAGE), 144, (">I8"):pack(2 * PAGE)) })
-            files[path] = page .. bytes:sub(PAGE + 1, size)
+            local page = splice(bytes:sub(1, PAGE), 144, (">I8"):pack(2 * PAGE))
+            files[path] = signer.test_forge.header({ key = KEY, page = page }) .. bytes:sub(PAGE + 1, size)
         end
     end
 end
@@ -191,6 +200,7 @@ local function make(name, seed, short)
     lives[name](life)
     local store = { name = name .. (short and "" or ", logs of full size"), files = files_on(life.disk), states = life.states,
         frames = {}, headers = {}, paths = {} }
+    for path, bytes in pairs(life.files or {}) do store.files[path] = bytes end
     if short then shorten(store.files) end
     store.head, store.head_log = newest(store.files, "log")
     store.mark = last_mark(store.files[MARK])
@@ -373,12 +383,12 @@ local function try(run, store, what, path, bytes)
 end
 
 --- The edges of what a reading tells apart: a damage anywhere between two of them has one answer.
-local function ranges_of(store, path, bytes)
+local function ranges_of(path, bytes)
     local edges, last = { 0 }, used_of(bytes)
     if path == LOCK then -- each byte for itself: its answer depends on the character
         for at = 1, #bytes do edges[#edges + 1] = at end
     end
-    for _, frame in ipairs(store.frames[path] or {}) do
+    for _, frame in ipairs(kind_of(path) and frames_of(bytes) or {}) do
         edges[#edges + 1] = frame.offset
         edges[#edges + 1] = frame.offset + #frame.bytes
     end
@@ -421,13 +431,12 @@ local function flip_bits(run, store, path, from, to)
 end
 
 local function flip(run, store, path)
-    for _, range in ipairs(ranges_of(store, path, store.files[path])) do
+    for _, range in ipairs(ranges_of(path, store.files[path])) do
         if run.share == 1 then
             flip_bits(run, store, path, range[1], range[2])
         else
-            for _ = 1, run.bytes do
-                local at = range[1] + run.random(range[2] - range[1])
-                flip_bits(run, store, path, at, at + 1)
+            for _, at in ipairs({ range[1], range[2] - 1, range[1] + run.random(range[2] - range[1]) }) do
+                if path ~= LOCK or at == range[1] then flip_bits(run, store, path, at, at + 1) end
             end
         end
         for _ = 1, run.flip_opens do
@@ -455,6 +464,9 @@ local function zero(run, store, path)
             local len = math.min(unit, #bytes - at)
             try(run, store, ("%d zeros in %s at %d"):format(len, path, at), path, splice(bytes, at, ("\0"):rep(len)))
         end
+    end
+    for at = 0, used - 1 do
+        try(run, store, ("%s zeroed from %d on"):format(path, at), path, bytes:sub(1, at) .. ("\0"):rep(#bytes - at))
     end
     for index, frame in ipairs(store.frames[path] or {}) do
         for _, len in ipairs({ 80, #frame.bytes }) do
@@ -581,11 +593,10 @@ function damage.run(options)
     local random = generator(options.seed)
     local run = { seed = options.seed, random = random, only = options.only, say = options.say, failures = {}, cases = 0,
         opened = 0, opens = 0, share = options.whole and 1 or options.few and 0.004 or 0.03,
-        open_share = options.whole and 0.02 or 0.02, bytes = options.few and 1 or 2,
-        flip_opens = options.whole and 6 or 0 }
+        open_share = 0.02, flip_opens = options.whole and 6 or 0 }
     function run.wants(share) return share >= 1 or random(100000) < share * 100000 end
     local other = make("fresh", options.seed + 1, true)
-    for _, name in ipairs({ "settled", "died", "fresh" }) do
+    for _, name in ipairs({ "settled", "died", "dark", "fresh" }) do
         local store = make(name, options.seed, true)
         store.foreign_id = other.files[FOLDER .. "store-id"]
         for page, header in pairs(other.headers) do

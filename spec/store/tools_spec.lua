@@ -1,5 +1,4 @@
--- The offline tools (sealed-store 35.13): looking changes no byte, acting is crash-safe, and every damage
--- of a small store is found by the reader of `store verify` (35.10, 35.14).
+-- The offline tools (sealed-store 35.13): looking changes no byte, acting is crash-safe. Damage: damage_spec.lua.
 local disk = require("spec.store.disk")
 local engines = require("spec.support.engines")
 local registry = require("spec.support.registry")
@@ -8,7 +7,6 @@ local signer = require("tbtc_signer")
 local tools = signer.store_tools
 local faults = signer.test_fault
 local NEW_KEY = ("6b"):rep(32)
-local EXHAUSTIVE = os.getenv("SIGNER_EXHAUSTIVE") == "1" -- every bit and byte instead of a sample
 
 --- A store with some protection in it, and a few records in its newest log. Closed.
 local function make(folder)
@@ -340,75 +338,6 @@ describe("store tools", function()
             end
             return reason, facts
         end
-
-        local function used(path)
-            local bytes = disk.read(path)
-            return #bytes > 1000000 and #(bytes:gsub("\0+$", "")) + 64 or #bytes
-        end
-
-        it("35.14 any flipped bit of any file: the true state or a refusal (real openings by sample)", function()
-            local step, count, opened = EXHAUSTIVE and 1 or 797, 0, 0
-            for _, name in ipairs(files) do
-                local path = folder .. name
-                local size = used(path)
-                local bit = 0
-                while bit < 8 * size do
-                    local offset, mask = bit // 8, 1 << (bit % 8)
-                    disk.flip(path, offset, mask)
-                    local where = ("%s byte %d bit %d"):format(name, offset, bit % 8)
-                    local reason = judge(where)
-                    if count % 40 == 0 then
-                        local really, protection = really_open(folder)
-                        assert.equal(reason, really, where)
-                        if not really then assert.equal(content(before.protection), content(protection)) end
-                        opened = opened + 1
-                    end
-                    disk.flip(path, offset, mask)
-                    count = count + 1
-                    bit = bit + step
-                end
-            end
-            assert.truthy(count > 250 and opened > 6)
-            assert.is_nil(look(folder).refusal)
-        end)
-
-        it("35.14 flipped bits in the free room of the log: dropped, or refused where they look durable", function()
-            local path = folder .. "/state.store/" .. disk.log_name(before.log_number)
-            local size = #disk.read(path)
-            for i = 1, 60 do
-                local offset = used(path) + (i * 104729) % (size - used(path) - 64)
-                disk.flip(path, offset, 1 << (i % 8))
-                assert.is_nil((judge("free room at " .. offset)))
-                disk.flip(path, offset, 1 << (i % 8))
-            end
-        end)
-
-        it("35.14 the newest log cut at every byte is refused", function()
-            local path = folder .. "/state.store/" .. disk.log_name(before.log_number)
-            local size = used(path)
-            local step = EXHAUSTIVE and 1 or 251
-            local bytes = disk.read(path)
-            local at = #bytes - 1
-            while at >= 0 do
-                disk.shell("truncate -s %d '%s'", at, path)
-                local reason = judge("cut at " .. at)
-                assert.equal("state_corrupt", reason)
-                at = at > size and size or at - step
-            end
-            disk.write(path, bytes)
-            assert.is_nil(look(folder).refusal)
-        end)
-
-        it("35.10 the newest log zeroed from any byte on: never an older state", function()
-            local path = folder .. "/state.store/" .. disk.log_name(before.log_number)
-            local step = EXHAUSTIVE and 1 or 251
-            local last = used(path) - 64
-            for at = last - 1, 0, -step do
-                disk.patch(path, at, ("\0"):rep(math.min(step, last - at)))
-                local reason = judge("zeroed from " .. at)
-                assert.truthy(reason == "state_corrupt" or reason == "state_rollback_detected" or at >= last - 8)
-            end
-        end)
 
         it("35.10 each file missing: the pair before, or a refusal", function()
             for _, name in ipairs(files) do

@@ -21,13 +21,14 @@ with schema 4 needs its generation (tbtc-signer store import --generation); sche
 refused. Cut short by a crash: the same command finishes it.]] },
     { "info", "What the store is: id, files, numbers of its state.", [[
   tbtc-signer store info --path /var/lib/signer/state
-Changes nothing. The store must not be in use.]] },
+Changes nothing. The store must not be in use. Exit 0: an opening would succeed; 1: it would not, and why.]] },
     { "verify", "Read every file of the store as a whole, without an engine.", [[
   tbtc-signer store verify --path /var/lib/signer/state
 Changes nothing: run it on a backup before you need it. Exit 0: an opening would succeed and every file
 is whole; 1: not so.]] },
     { "floor", "What the store would never go below: highest numbers, tombstones, the durable mark.", [[
-  tbtc-signer store floor --path /var/lib/signer/state --json]] },
+  tbtc-signer store floor --path /var/lib/signer/state --json
+Changes nothing. To compare two copies: the one with the higher record is the newer one.]] },
     { "export", "Print the protection data (markers, tombstones, kill switches) as JSON; no secret is in it.", [[
   tbtc-signer store export --path /var/lib/signer/state --output protection.json
 The form is tbtc-signer-store-protection/v1.]] },
@@ -48,16 +49,20 @@ forgotten, and with it every share that left since. Retire or refresh the wallet
 Then set TBTC_SIGNER_STATE_KEY_COMMAND to the new command. A crash leaves a store under exactly one of
 the two keys; the other one answers state_key_mismatch.]] },
     { "compact", "Open and close: a fresh snapshot, old files gone.", [[
-  tbtc-signer store compact --path /var/lib/signer/state]] },
+  tbtc-signer store compact --path /var/lib/signer/state
+Also after damage to a file that an opening does not need (store verify says so).]] },
 }
 
 function store.describe(parser, common)
     local command = parser:command("store", "Look at, check, move and repair the sealed store of a stopped signer.")
     command:epilog([[
-Example:
-  tbtc-signer store verify --path /var/lib/signer/state
+Examples:
+  tbtc-signer store info --path /var/lib/signer/state       what is it, does it open?
+  tbtc-signer store verify --path /tmp/backup/state         is this backup whole?
 Settings (key provider above all) come from TBTC_SIGNER_* variables, as for the signer itself; --path
-stands in for TBTC_SIGNER_STATE_PATH. Each action has --help with an example.]])
+stands in for TBTC_SIGNER_STATE_PATH. The signer must be stopped: a store in use answers state_locked.
+info, verify, floor and export change no byte. Each action has --help with an example.
+Exit codes: 0 done; 1 refused, damaged or not there (the reason code in brackets); 2 usage or error.]])
     command:command_target("action")
     for _, action in ipairs(ACTIONS) do
         local each = common(command:command(action[1], action[2]))
@@ -138,25 +143,49 @@ local function describe_refusal(facts)
     if hint then output.line("  what to do: %s", hint) end
 end
 
+--- Bytes of all files of a store.
+local function bytes_on_disk(path)
+    local uv = require("luv")
+    local list, total = uv.fs_scandir(path .. ".store"), 0
+    while list do
+        local name = uv.fs_scandir_next(list)
+        if not name then break end
+        local info = uv.fs_stat(path .. ".store/" .. name)
+        total = total + (info and info.size or 0)
+    end
+    return total
+end
+
+local function plural(count, word) return ("%d %s%s"):format(count, word, count == 1 and "" or "s") end
+
+local function describe_state(summary)
+    output.line("opened       %s; generation %d", plural(summary.open_number, "time"), summary.generation)
+    output.line("wallets      %d, with %s here", summary.wallets, plural(summary.seats, "seat"))
+    output.line("sessions     %d, with %s of attempts and rounds", summary.sessions, plural(summary.set_entries, "marker"))
+    output.line("tombstones   %d: sessions that are gone, whose attempts stay spent", summary.tombstones)
+    output.line("protection   %s, %s quarantined, canary %d%%", plural(summary.rekey_events, "emergency rekey"),
+        plural(summary.quarantined_operators, "operator"), summary.canary_percent or 0)
+end
+
 function actions.info(options)
     local inspection, facts, status = inspect(options)
     if not inspection then return status end
     local summary = inspection:summary()
-    output.line("path        %s", facts.path)
-    output.line("store id    %s", facts.store_id)
-    output.line("newest log  %s of %d files", number_text(facts.log_number), inspection:count())
-    if facts.seq then output.line("last record %d, chain %s", facts.seq, facts.chain) end
-    if facts.mark then output.line("mark        record %d in log %s", facts.mark.seq, number_text(facts.mark.log_number)) end
-    if facts.anchor_seq then output.line("anchor      record %d", facts.anchor_seq) end
-    if summary then
-        output.line("opened      %d times; generation %d", summary.open_number, summary.generation)
-        output.line("state       %d sessions, %d wallets with %d seats, %d tombstones, %d registry entries",
-            summary.sessions, summary.wallets, summary.seats, summary.tombstones, summary.set_entries)
-        output.line("protection  %d rekey events, %d operators quarantined, canary %d%%", summary.rekey_events,
-            summary.quarantined_operators, summary.canary_percent or 0)
+    facts.files, facts.state, facts.bytes, facts.opens = inspection:count(), summary, bytes_on_disk(facts.path),
+        facts.refusal == nil
+    output.line("store        %s", facts.store_id)
+    output.line("state path   %s", facts.path)
+    if facts.opens then output.line("opening      %s", output.paint("green", "would succeed")) end
+    if facts.seq then output.line("last record  %d, chain %s", facts.seq, facts.chain) end
+    if facts.torn_bytes and facts.torn_bytes > 0 then
+        output.line("torn tail    %d bytes that were never synced; the next opening drops them", facts.torn_bytes)
     end
+    if facts.mark then output.line("mark         record %d in log %s", facts.mark.seq, number_text(facts.mark.log_number)) end
+    output.line("anchor       %s", facts.anchor_seq and ("record %d"):format(facts.anchor_seq) or "none")
+    if summary then describe_state(summary) end
+    output.line("on disk      %d files, %.1f MiB; newest log %s", facts.files, facts.bytes / 1048576,
+        number_text(facts.log_number))
     describe_refusal(facts)
-    facts.files, facts.state = inspection:count(), summary
     output.document(facts)
     inspection:close()
     return facts.refusal and 1 or 0
@@ -176,6 +205,7 @@ function actions.verify(options)
     if not inspection then return status end
     local files, damaged = {}, 0
     local count = inspection:count()
+    output.progress("reading %d files, %.1f MiB", count, bytes_on_disk(facts.path) / 1048576)
     for index = 1, count do
         local good, file = pcall(inspection.check, inspection, index)
         if not good then
@@ -262,6 +292,9 @@ function actions.init(options)
     local result, status = attempt(tools.init, options.engine)
     if not result then return status end
     output.line(result.imported and "imported the old state file into store %s" or "created store %s", result.store_id)
+    if result.imported then
+        output.line("  what to do: keep the renamed file until the first signing has gone well, then destroy it: it holds shares")
+    end
     output.document(result)
     return 0
 end
@@ -270,14 +303,16 @@ function actions.compact(options)
     output.progress("reading the store and writing a snapshot")
     local result, status = attempt(tools.compact, options.engine)
     if not result then return status end
-    output.line("store %s: log %s, opened %d times", result.store_id, number_text(result.log_number), result.open_number)
+    output.line("store %s has a fresh snapshot and log %s; opened %s by now", result.store_id,
+        number_text(result.log_number), plural(result.open_number, "time"))
     output.document(result)
     return 0
 end
 
 function actions.rekey(options)
     if (options.new_key_command == nil) == (options.new_key_variable == nil) then
-        output.failure("give --new-key-command or --new-key-variable")
+        output.failure("give either --new-key-command or --new-key-variable",
+            "tbtc-signer store rekey --help shows how")
         return 2
     end
     if not options.timeout or options.timeout < 1 or options.timeout > 300 then
@@ -328,7 +363,7 @@ end
 local function unite(options)
     local file, problem = io.open(options.file, "rb")
     if not file then
-        output.failure(problem)
+        output.failure(problem, "give the file that tbtc-signer store export wrote")
         return 2
     end
     local text = file:read(IMPORT_BYTES_MAX + 1)
