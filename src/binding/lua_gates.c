@@ -13,6 +13,7 @@
  *   quarantine_input(member) -> json
  *   store_verdict(call, hook, digest, answer)    store_member_verdict(call, member, answer)
  *     answer = { allowed =, failed =, embedded =, sha256 =, version =, code =, detail = }
+ *   store_allowed_members(call, members, answer)  members = { 3, 1, … }
  *   answer_wallet_output(call) */
 #include <string.h>
 
@@ -196,6 +197,18 @@ static int store_member_verdict(lua_State *L) {
     return 0;
 }
 
+static int store_allowed_members(lua_State *L) {
+    struct call *call = binding_check_call(L, 1);
+    struct policy_answer answer;
+    luaL_checktype(L, 2, LUA_TTABLE);
+    read_answer(L, 3, &answer);
+    for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; i++) {
+        verdict_store_member(call, (uint16_t)luaL_checkinteger(L, -1), &answer);
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
 static int answer_wallet_output(lua_State *L) {
     policy_answer_wallet_output(binding_check_call(L, 1));
     return 0;
@@ -217,6 +230,7 @@ static const luaL_Reg functions[] = {
     {"quarantine_input", quarantine_input},
     {"store_verdict", store_verdict},
     {"store_member_verdict", store_member_verdict},
+    {"store_allowed_members", store_allowed_members},
     {"answer_wallet_output", answer_wallet_output},
     {NULL, NULL},
 };

@@ -116,13 +116,12 @@ enum signer_error verdict_require(struct call *call, enum policy_hook hook, cons
     return SIGNER_OK;
 }
 
-/* SIGNER_OK allowed, ERR_ASK_POLICY not asked. */
-static enum signer_error require_member(struct call *call, const char *session_id, size_t len, uint16_t member,
-                                        const uint8_t current[32], struct failure *why) {
-    struct quarantine_verdict *verdict = &call->quarantine;
+/* Where `answer` refuses, the refusal; where a record of the permission is due, it is listed. */
+static enum signer_error take_member_answer(struct call *call, const char *session_id, size_t len, uint16_t member,
+                                            const struct policy_answer *answer, struct failure *why) {
     struct buffer input;
     uint8_t digest[32];
-    enum signer_error error = fail_plain(why, ERR_ASK_POLICY);
+    enum signer_error error = SIGNER_OK;
     buffer_init(&input);
     policy_input_quarantine(&input, member);
     if (buffer_status(&input)) {
@@ -130,25 +129,32 @@ static enum signer_error require_member(struct call *call, const char *session_i
         goto cleanup;
     }
     sha256(digest, input.data, input.len);
-    if (verdict->objected && verdict->offender == member &&
-        memcmp(verdict->objection.policy_sha256, current, 32) == 0) {
-        error =
-            refuse(call, POLICY_HOOK_QUARANTINE, &verdict->objection, session_id, len, digest, input.data, input.len,
-                   verdict->objection.failed ? ERR_QUARANTINE_OPERATOR_FAILED : ERR_QUARANTINE_OPERATOR_REFUSED, why);
-        goto cleanup;
-    }
-    for (size_t i = 0; i < verdict->allowed_count; i++) {
-        if (verdict->allowed[i] != member || memcmp(verdict->allowing.policy_sha256, current, 32) != 0) continue;
-        if (!verdict->allowing.embedded && !verdict->recorded[i])
-            record(&call->verdict_record, call, POLICY_HOOK_QUARANTINE, &verdict->allowing, session_id, len, digest,
-                   input.data, input.len);
-        verdict->recorded[i] = true;
-        error = SIGNER_OK;
-        break;
-    }
+    if (answer->allowed && !answer->failed)
+        record(&call->verdict_record, call, POLICY_HOOK_QUARANTINE, answer, session_id, len, digest, input.data,
+               input.len);
+    else
+        error = refuse(call, POLICY_HOOK_QUARANTINE, answer, session_id, len, digest, input.data, input.len,
+                       answer->failed ? ERR_QUARANTINE_OPERATOR_FAILED : ERR_QUARANTINE_OPERATOR_REFUSED, why);
 cleanup:
     buffer_free(&input);
     return error;
+}
+
+/* SIGNER_OK allowed, ERR_ASK_POLICY not asked. */
+static enum signer_error require_member(struct call *call, const char *session_id, size_t len, uint16_t member,
+                                        const uint8_t current[32], struct failure *why) {
+    struct quarantine_verdict *verdict = &call->quarantine;
+    if (verdict->objected && verdict->offender == member && memcmp(verdict->objection.policy_sha256, current, 32) == 0)
+        return take_member_answer(call, session_id, len, member, &verdict->objection, why);
+    for (size_t i = 0; i < verdict->allowed_count; i++) {
+        if (verdict->allowed[i] != member || memcmp(verdict->allowing.policy_sha256, current, 32) != 0) continue;
+        enum signer_error error = SIGNER_OK;
+        if (!verdict->allowing.embedded && !verdict->recorded[i])
+            error = take_member_answer(call, session_id, len, member, &verdict->allowing, why);
+        verdict->recorded[i] = error == SIGNER_OK;
+        return error;
+    }
+    return fail_plain(why, ERR_ASK_POLICY);
 }
 
 enum signer_error verdict_require_members(struct call *call, const char *session_id, size_t len,
