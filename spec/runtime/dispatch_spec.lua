@@ -110,15 +110,15 @@ describe("dispatcher", function()
                 return endpoint
             ]],
             collector = HEAD .. [[
-                local finalized = 0
-                function endpoint.gates() finalized = 0 end
+                local finalized, before = 0, 0
+                function endpoint.gates() finalized, before = 0, finalized end
                 function endpoint.state()
                     for _ = 1, 20000 do setmetatable({}, { __gc = function() finalized = finalized + 1 end }) end
                     return finalized
                 end
                 function endpoint.finish(_, inside)
                     for _ = 1, 20000 do local _ = {} end
-                    return { text = ("inside %d, outside %s"):format(inside, finalized > 0) }
+                    return { text = ("before %d, inside %d, outside %d"):format(before, inside, finalized) }
                 end
                 return endpoint
             ]],
@@ -324,8 +324,9 @@ describe("dispatcher", function()
         assert.are.equal("operator_policy_failed", fails("ask_admission").reason_code)
     end)
 
-    it("keeps the collector still in the state stage", function()
-        assert.are.equal("inside 0, outside true", succeeds("collector"))
+    it("keeps the collector still in a call, and collects behind it", function()
+        assert.are.equal("before 0, inside 0, outside 0", succeeds("collector"))
+        assert.are.equal("before 20000, inside 0, outside 0", succeeds("collector"))
     end)
 
     it("gives endpoint files no file, process, debug or loader, and no new globals", function()

@@ -30,20 +30,18 @@ void binding_end_call(lua_State *L, int index) {
     *slot = NULL;
 }
 
-/* call:enter(): takes the engine mutex again. The collector stands still while it is held. */
+/* call:enter(): takes the engine mutex again. */
 static int call_object_enter(lua_State *L) {
     struct call *call = binding_check_call(L, 1);
     struct failure why = {0};
     if (call->locked) return luaL_error(L, "the call holds the engine already");
     binding_check(L, call_enter(call, &why), &why);
-    lua_gc(L, LUA_GCSTOP);
     return 0;
 }
 
 /* call:leave() */
 static int call_object_leave(lua_State *L) {
     call_leave(binding_check_call(L, 1));
-    lua_gc(L, LUA_GCRESTART);
     return 0;
 }
 

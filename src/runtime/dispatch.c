@@ -23,8 +23,6 @@
 #define AGAIN_MAX 8
 /* How often a moved state may ask the operator's policy again (D-135). */
 #define ASK_POLICY_MAX 3
-/* A state that holds more than this after a call collects its garbage at once (KiB). */
-#define IDLE_MEMORY_KIB 4096
 
 /* Stack of the state outside protected calls, filled by `prepare`. */
 enum { STACK_GATES = 1, STACK_STATE, STACK_FINISH, STACK_CALL, STACK_REQUEST, STACK_OUTCOME };
@@ -137,25 +135,21 @@ static enum signer_error run_stage(struct dispatch *dispatch, int stage) {
     if (error == SIGNER_OK) lua_replace(L, STACK_OUTCOME);
     if (stage != STACK_STATE && dispatch->call->locked) {
         call_leave(dispatch->call);
-        lua_gc(L, LUA_GCRESTART);
         if (error == SIGNER_OK) error = failed(dispatch, ERR_INTERNAL, NULL);
     }
     return error;
 }
 
-/* The state stage under the mutex, once. The collector rests meanwhile: a finalizer must not run in
- * the critical section. */
+/* The state stage under the mutex, once. */
 static enum signer_error run_locked(struct dispatch *dispatch) {
     struct failure why = {SIGNER_OK, ""};
     enum signer_error error = call_enter(dispatch->call, &why);
     if (error != SIGNER_OK) {
         failed(dispatch, error, &why);
     } else {
-        lua_gc(dispatch->L, LUA_GCSTOP);
         error = run_stage(dispatch, STACK_STATE);
     }
     if (dispatch->call->locked) call_leave(dispatch->call);
-    lua_gc(dispatch->L, LUA_GCRESTART);
     return error;
 }
 
@@ -292,7 +286,6 @@ bool runtime_call(struct runtime *runtime, const struct request *request, struct
         envelope_write(reply, &slot->envelope, dispatch.session_id, dispatch.session_id_len, development);
     }
     lua_settop(slot->L, 0);
-    if (!slot->spoiled && lua_gc(slot->L, LUA_GCCOUNT) > IDLE_MEMORY_KIB) lua_gc(slot->L, LUA_GCCOLLECT);
     pool_give(runtime, slot);
     return error == SIGNER_OK;
 }

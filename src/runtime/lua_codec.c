@@ -33,7 +33,7 @@ static int decode(lua_State *L) {
     const struct schema_type *schema = schema_compile(L, 1);
     input.body = (const uint8_t *)luaL_checklstring(L, 2, &input.body_len);
     randombytes_buf(&input.hash_key, sizeof input.hash_key);
-    input.reader = lua_newuserdatauv(L, sizeof *input.reader, 0);
+    input.reader = lua_touserdata(L, lua_upvalueindex(1));
     decode_request(L, &input, schema);
     return 1;
 }
@@ -42,7 +42,8 @@ int luaopen_runtime_codec(lua_State *L) {
     lua_createtable(L, 0, 2);
     lua_pushcfunction(L, fingerprint);
     lua_setfield(L, -2, "fingerprint");
-    lua_pushcfunction(L, decode);
+    lua_newuserdatauv(L, sizeof(struct json_reader), 0); /* large: one for all texts */
+    lua_pushcclosure(L, decode, 1);
     lua_setfield(L, -2, "decode");
     return 1;
 }

@@ -14,6 +14,8 @@
 #include "runtime/lua_origin.h"
 #include "runtime/modules.h"
 
+/* What the garbage of calls may come to before it is collected. */
+#define GARBAGE_KIB 2048
 /* Deepest use of the stack outside protected calls, see dispatch.c. */
 #define STACK_SLOTS 40
 
@@ -93,6 +95,10 @@ static void slot_free(struct lua_slot *slot) {
     free(slot);
 }
 
+static void set_collection(struct lua_slot *slot) {
+    slot->collect_at_kib = lua_gc(slot->L, LUA_GCCOUNT) + GARBAGE_KIB;
+}
+
 static struct lua_slot *slot_open(struct runtime *runtime) {
     struct lua_slot *slot = signer_malloc(sizeof *slot);
     if (!slot) return NULL;
@@ -101,6 +107,7 @@ static struct lua_slot *slot_open(struct runtime *runtime) {
     slot->L = lua_newstate(allocate, NULL);
     if (!slot->L) goto failed;
     lua_atpanic(slot->L, panic);
+    lua_gc(slot->L, LUA_GCSTOP);
     if (!lua_checkstack(slot->L, STACK_SLOTS)) goto failed;
     lua_pushcfunction(slot->L, open_state);
     lua_pushlightuserdata(slot->L, runtime);
@@ -109,6 +116,7 @@ static struct lua_slot *slot_open(struct runtime *runtime) {
         notice("cannot open a Lua state: %s", text);
         goto failed;
     }
+    set_collection(slot);
     return slot;
 failed:
     slot_free(slot);
@@ -131,6 +139,10 @@ void pool_give(struct runtime *runtime, struct lua_slot *slot) {
     if (slot->spoiled) {
         slot_free(slot);
         return;
+    }
+    if (lua_gc(slot->L, LUA_GCCOUNT) > slot->collect_at_kib) {
+        lua_gc(slot->L, LUA_GCCOLLECT);
+        set_collection(slot);
     }
     pthread_mutex_lock(&runtime->mutex);
     bool keep = runtime->idle_count < POOL_IDLE_MAX;

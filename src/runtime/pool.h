@@ -18,7 +18,8 @@
 struct lua_slot {
     lua_State *L;
     struct lua_slot *next;
-    bool spoiled; /* a fault struck: the state is closed instead of used again */
+    bool spoiled;       /* a fault struck: the state is closed instead of used again */
+    int collect_at_kib; /* memory at which pool_give collects */
     struct call call;
     struct envelope envelope;
     struct json_reader reader;
@@ -43,6 +44,8 @@ struct runtime {
 
 /* NULL: out of memory, or a fault while the state was opened. */
 struct lua_slot *pool_take(struct runtime *runtime);
+/* Here, and nowhere else, garbage is collected. The collector stands still in a call: no finalizer may run
+ * under the engine mutex, and a step of it would come at the worst place, between the sync and the share. */
 void pool_give(struct runtime *runtime, struct lua_slot *slot);
 
 #endif
