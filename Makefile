@@ -14,6 +14,7 @@ WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wm
 # that fails.
 HARDEN   := -fPIC -fvisibility=hidden -fstack-protector-strong -ftls-model=initial-exec -D_GNU_SOURCE
 FLAGS_release := -O2 -D_FORTIFY_SOURCE=2
+FLAGS_bench   := -O2 -D_FORTIFY_SOURCE=2 -DSIGNER_PROBE
 FLAGS_test    := -O1 -g -DSIGNER_TEST
 FLAGS_asan    := -O1 -g -DSIGNER_TEST -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan    := -O1 -g -DSIGNER_TEST -fsanitize=thread
@@ -27,7 +28,7 @@ LIBS = $(PACKAGE_LIBS) -lpthread -ldl
 LINK_SHARED = -shared -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-Bsymbolic $(filter -fsanitize%,$(FLAGS_$(VARIANT)))
 
 # Bindings named lua_test_* exist in test builds only.
-BINDINGS := $(sort $(filter-out $(if $(filter release,$(VARIANT)),src/binding/lua_test_%),$(wildcard src/binding/lua_*.c)))
+BINDINGS := $(sort $(filter-out $(if $(filter release bench,$(VARIANT)),src/binding/lua_test_%),$(wildcard src/binding/lua_*.c)))
 PARTS    := $(sort $(foreach d,base curve frost roast bitcoin custody store registry session runtime,$(wildcard src/$(d)/*.c))) \
             src/binding/binding.c $(BINDINGS)
 ENTRY    := $(sort $(filter-out src/abi/module.c,$(wildcard src/abi/*.c)))
@@ -81,7 +82,7 @@ $(OUT)/gen/bindings.inc: FORCE
 	$(call keep_if_same,$(if $(BINDINGS),$(patsubst src/binding/lua_%.c,'BINDING(%)',$(BINDINGS)),'/* none */'))
 
 # The kernel lives on inlining; the vectorisation of straight code slows its carry chains down.
-$(OUT)/obj/src/curve/kernel_%.o: private CFLAGS_ALL += $(if $(filter release test,$(VARIANT)),-O3 -fno-tree-slp-vectorize)
+$(OUT)/obj/src/curve/kernel_%.o: private CFLAGS_ALL += $(if $(filter release bench test,$(VARIANT)),-O3 -fno-tree-slp-vectorize)
 
 $(OUT)/obj/%.o: %.c $(OUT)/gen/flags | $(OUT)/gen/bindings.inc
 	@mkdir -p $(@D)
@@ -141,10 +142,15 @@ workload: deps-quiet ## random operations and faults against a model: SEED=, OPE
 	@$(MAKE) $(if $(V),,-s) --no-print-directory test-build
 	@scripts/workload $(if $(SEED),--seed $(SEED)) --operations $(or $(OPERATIONS),100000)
 
+BENCH_COMMON := bench/signing.c bench/peer.c
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(foreach d,base curve frost,$(wildcard src/$(d)/*.c)))
 
-$(BUILD)/bench/core: $(addprefix bench/,core.c signing.c ceremony.c peer.c signing.h peer.h) $(BENCH_OBJECTS)
+$(BUILD)/bench/core: bench/core.c bench/ceremony.c $(BENCH_COMMON) bench/signing.h bench/peer.h $(BENCH_OBJECTS)
 	@mkdir -p $(@D)
+	$(call SAY,link)$(CC) $(CFLAGS_ALL) -Ibench $(filter %.c,$^) $(filter %.o,$^) $(LIBS) -o $@
+
+# The whole library with clocks in the path of a call, in one program (VARIANT=bench).
+$(BUILD)/bench/calls: bench/calls.c bench/probe.c $(BENCH_COMMON) bench/signing.h bench/peer.h $(OBJECTS) $(ENTRY:%.c=$(OUT)/obj/%.o) $(OUT)/obj/gen/lua_sources.o
 	$(call SAY,link)$(CC) $(CFLAGS_ALL) -Ibench $(filter %.c,$^) $(filter %.o,$^) $(LIBS) -o $@
 
 stress: ## compare the kernel for public points with the library for minutes (STRESS=20: how many times over)
@@ -154,7 +160,9 @@ stress: ## compare the kernel for public points with the library for minutes (ST
 	        $$(pkg-config --cflags --libs libsecp256k1 libsodium) -lpthread -o $(BUILD)/kernel/stress && \
 	    $(BUILD)/kernel/stress $(or $(STRESS),20) || exit 1; done
 
-bench: all $(BUILD)/bench/core ## time the main operations, beside the Rust crate where cargo is there
+bench: all ## time the main operations, beside the Rust crate where cargo is there
+	$(BUILD_WITH) $(BUILD)/bench/core
+	$(BUILD_WITH) VARIANT=bench $(BUILD)/bench/calls
 	@scripts/bench
 
 install: all ## install into PREFIX (default /usr/local)

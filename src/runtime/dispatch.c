@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "base/notice.h"
+#include "base/probe.h"
 #include "binding/binding.h"
 #include "binding/call_object.h"
 #include "runtime/decode.h"
@@ -109,6 +110,7 @@ static int prepare(lua_State *L) {
 
 static enum signer_error run_prepare(struct dispatch *dispatch) {
     lua_State *L = dispatch->L;
+    probe_switch(PROBE_CODEC);
     lua_pushcfunction(L, prepare);
     lua_pushlightuserdata(L, dispatch);
     int status = lua_pcall(L, 1, 5, 0);
@@ -127,6 +129,7 @@ static enum signer_error run_prepare(struct dispatch *dispatch) {
 static enum signer_error run_stage(struct dispatch *dispatch, int stage) {
     lua_State *L = dispatch->L;
     if (lua_isnil(L, stage)) return SIGNER_OK;
+    probe_switch(stage == STACK_FINISH ? PROBE_CRYPTO : PROBE_GATES);
     lua_pushvalue(L, stage);
     lua_pushvalue(L, STACK_CALL);
     if (stage == STACK_FINISH) lua_pushvalue(L, STACK_OUTCOME);
@@ -167,6 +170,7 @@ static enum signer_error run_state(struct dispatch *dispatch) {
         error = run_locked(dispatch);
     }
     if (error == ERR_ASK_POLICY) return error;
+    probe_switch(PROBE_RECORD);
     enum signer_error waited = call_wait(dispatch->call, &why);
     return waited == SIGNER_OK ? error : failed(dispatch, waited, &why);
 }
@@ -187,6 +191,7 @@ static int encode(lua_State *L) {
 
 static enum signer_error run_encode(struct dispatch *dispatch) {
     lua_State *L = dispatch->L;
+    probe_switch(PROBE_CODEC);
     lua_pushcfunction(L, encode);
     lua_pushlightuserdata(L, dispatch);
     lua_pushvalue(L, STACK_OUTCOME);
@@ -271,6 +276,7 @@ bool runtime_call(struct runtime *runtime, const struct request *request, struct
     };
     call_begin(dispatch.call, runtime->engine);
     enum signer_error error = run_request(&dispatch);
+    probe_switch(PROBE_OTHER);
     if (lua_gettop(slot->L) >= STACK_CALL) binding_end_call(slot->L, STACK_CALL);
     call_end(dispatch.call);
     if (error != SIGNER_OK) {

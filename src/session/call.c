@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/probe.h"
 #include "session/gates.h"
 #include "session/kept_rounds.h"
 #include "session/live.h"
@@ -158,7 +159,9 @@ static enum signer_error write_record(struct call *call, const struct changes *r
     error = changes_check(engine->state, record, why);
     if (error == SIGNER_OK) error = changes_prepare(engine->state, record);
     if (error != SIGNER_OK) return why && why->error == error ? error : fail_plain(why, error);
+    const enum probe before = probe_switch(PROBE_RECORD);
     error = store_append(engine->store, type, class, record->body.data, record->body.len, &position, why);
+    probe_switch(before);
     if (error == ERR_AGAIN) call->ready_class = class;
     if (error != SIGNER_OK) {
         changes_drop(engine->state);

@@ -1,0 +1,413 @@
+/* Round 2 through the C entry points, beside what it is made of; and two threads that sign for two seats.
+ * The store is in FOLDER, the clock is the wall's. Writes lines that scripts/bench reads, nanoseconds:
+ *   call WHOLE CODEC GATES RECORD CRYPTO OTHER ODD    one call of round 2, R odd or not
+ *   bare SIGN DECODE SYNC                             the same share, package and a sync by themselves
+ *   threads ONE TWO CALM_ONE CALM_TWO                 the same signing, and the same arithmetic, on one and two
+ * Usage: calls FOLDER PASSES t/n */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/probe.h"
+#include "frost_tbtc.h"
+#include "signing.h"
+
+#define SEATS 2
+#define SIGNINGS 6       /* of one seat in one pass on one thread */
+#define SYNC_BYTES 512   /* about one record */
+#define SYNC_ROOM 262144 /* written with zeros before, as the log is */
+#define CASE_TEXT 64
+
+struct seat {
+    const struct group *group;
+    char *included; /* JSON list */
+    char key_group[80];
+    uint16_t member;
+    unsigned sessions;
+};
+
+/* One signature as one seat sees it. */
+struct signing {
+    const struct seat *seat;
+    char session[CASE_TEXT];
+    char *context; /* JSON object */
+    char attempt[80];
+    char *round2; /* request */
+    struct buffer package;
+    struct frost_nonces nonces; /* any: a bare share has to cost the same, not to be the same */
+};
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+/* -- calls and JSON ------------------------------------------------------------------------------------ */
+
+typedef TbtcSignerResult entry_point(const uint8_t *, size_t);
+
+/* The reply as text of the caller's; the bench ends when the call fails. */
+static char *call(entry_point *entry, const char *body) {
+    TbtcSignerResult result = entry((const uint8_t *)body, strlen(body));
+    char *text = calloc(result.buffer.len + 1, 1);
+    must(text != NULL, "memory");
+    memcpy(text, result.buffer.ptr, result.buffer.len);
+    frost_tbtc_free_buffer(result.buffer.ptr, result.buffer.len);
+    must(result.status_code == 0, text);
+    return text;
+}
+
+static char *format(const char *text, ...) {
+    va_list list;
+    char *out = NULL;
+    va_start(list, text);
+    must(vasprintf(&out, text, list) >= 0, "memory");
+    va_end(list);
+    return out;
+}
+
+/* The text or object that follows a name, a copy of the caller's. */
+static char *value(const char *json, const char *name) {
+    char *wanted = format("\"%s\":", name);
+    const char *at = strstr(json, wanted);
+    must(at != NULL, json);
+    at += strlen(wanted);
+    size_t len = 0;
+    if (*at == '"') {
+        len = strcspn(++at, "\"");
+    } else {
+        int depth = 0;
+        do
+            depth += at[len] == '{' ? 1 : at[len] == '}' ? -1 : 0;
+        while (at[len++] && depth > 0);
+    }
+    free(wanted);
+    return strndup(at, len);
+}
+
+static char *hex(const struct buffer *raw) {
+    char *text = malloc(2 * raw->len + 1);
+    must(text != NULL, "memory");
+    return sodium_bin2hex(text, 2 * raw->len + 1, raw->data, raw->len);
+}
+
+/* -- the wallet ------------------------------------------------------------------------------------------ */
+
+static char *identifier_text(uint16_t member) {
+    struct frost_identifier identifier;
+    char text[2 * FROST_IDENTIFIER_BYTES + 1];
+    frost_identifier_from_member(&identifier, member);
+    return strdup(sodium_bin2hex(text, sizeof text, identifier.bytes, sizeof identifier.bytes));
+}
+
+static char *shares_json(const struct group *group) {
+    char *out = strdup("");
+    for (uint16_t i = 0; i < group->members; i++) {
+        uint8_t raw[POINT_BYTES];
+        char text[2 * POINT_BYTES + 1], *identifier = identifier_text((uint16_t)(i + 1)), *longer;
+        point_encode(raw, &group->keys.shares[i].share);
+        longer = format("%s%s\"%s\":\"%s\"", out, i ? "," : "", identifier,
+                        sodium_bin2hex(text, sizeof text, raw, sizeof raw));
+        free(identifier);
+        free(out);
+        out = longer;
+    }
+    return out;
+}
+
+static char *included_json(uint16_t members) {
+    char *out = strdup("");
+    for (uint16_t i = 1; i <= members; i++) {
+        char *longer = format("%s%s%u", out, i > 1 ? "," : "", i);
+        free(out);
+        out = longer;
+    }
+    return out;
+}
+
+static void seat_make(struct seat *out, const struct group *group, uint16_t member) {
+    struct buffer raw;
+    uint8_t key[POINT_BYTES];
+    char key_text[2 * POINT_BYTES + 1], *identifier = identifier_text(member), *shares = shares_json(group);
+    memset(out, 0, sizeof *out);
+    out->group = group;
+    out->member = member;
+    out->included = included_json(group->members);
+    buffer_init(&raw);
+    must(frost_key_package_encode(&raw, &group->packages[member - 1]) == SIGNER_OK, "key package");
+    point_encode(key, &group->keys.verifying_key);
+    sodium_bin2hex(key_text, sizeof key_text, key, sizeof key);
+    char *data = hex(&raw);
+    char *body =
+        format("{\"session_id\":\"wallet\",\"participant_identifier\":%u,\"threshold\":%u,\"participant_count\":%u,"
+               "\"key_package\":{\"identifier\":\"%s\",\"data_hex\":\"%s\"},"
+               "\"public_key_package\":{\"verifying_shares\":{%s},\"verifying_key\":\"%s\"}}",
+               member, group->threshold, group->members, identifier, data, shares, key_text + 2);
+    char *reply = call(frost_tbtc_persist_distributed_dkg_key_package, body);
+    char *key_group = value(reply, "key_group");
+    snprintf(out->key_group, sizeof out->key_group, "%s", key_group);
+    free(key_group);
+    free(reply);
+    free(body);
+    free(data);
+    free(shares);
+    free(identifier);
+    buffer_free(&raw);
+}
+
+/* -- one signature of one seat ----------------------------------------------------------------------------- */
+
+static const char message[] = "4242424242424242424242424242424242424242424242424242424242424242";
+
+static void signing_begin(struct signing *out, struct seat *seat) {
+    memset(out, 0, sizeof *out);
+    out->seat = seat;
+    buffer_init(&out->package);
+    snprintf(out->session, sizeof out->session, "seat-%u-%u", seat->member, seat->sessions++);
+    char *body = format("{\"session_id\":\"%s\",\"message_hex\":\"%s\",\"key_group\":\"%s\",\"threshold\":%u,"
+                        "\"attempt_number\":1,\"included_participants\":[%s]}",
+                        out->session, message, seat->key_group, seat->group->threshold, seat->included);
+    char *reply = call(frost_tbtc_derive_interactive_attempt_context, body);
+    out->context = value(reply, "attempt_context");
+    char *attempt = value(reply, "attempt_id");
+    snprintf(out->attempt, sizeof out->attempt, "%s", attempt);
+    free(attempt);
+    free(reply);
+    free(body);
+}
+
+static void signing_open(struct signing *signing) {
+    const struct seat *seat = signing->seat;
+    char *body =
+        format("{\"session_id\":\"%s\",\"member_identifier\":%u,\"message_hex\":\"%s\",\"key_group\":\"%s\","
+               "\"threshold\":%u,\"attempt_context\":%s}",
+               signing->session, seat->member, message, seat->key_group, seat->group->threshold, signing->context);
+    free(call(frost_tbtc_interactive_session_open, body));
+    free(body);
+}
+
+/* The package of the first members, with the commitments that this seat has just given out. */
+static void make_package(struct signing *signing, const char *commitments) {
+    const struct group *group = signing->seat->group;
+    const struct frost_signing_package *drawn = &group->cases[0].package;
+    struct frost_package_entry *entries = malloc(group->threshold * sizeof *entries);
+    struct frost_signing_package package;
+    uint8_t raw[512], text[32];
+    size_t len = 0;
+    must(entries && sodium_hex2bin(raw, sizeof raw, commitments, strlen(commitments), NULL, &len, NULL) == 0, "hex");
+    must(sodium_hex2bin(text, sizeof text, message, strlen(message), NULL, NULL, NULL) == 0, "hex");
+    memcpy(entries, drawn->entries, group->threshold * sizeof *entries);
+    must(frost_commitments_decode(&entries[signing->seat->member - 1].commitments, raw, len) == SIGNER_OK,
+         "commitments");
+    must(frost_signing_package_make(&package, entries, group->threshold, text, sizeof text) == SIGNER_OK, "package");
+    must(frost_signing_package_encode(&signing->package, &package) == SIGNER_OK, "package");
+    frost_signing_package_free(&package);
+    free(entries);
+}
+
+static void signing_round1(struct signing *signing) {
+    char *body = format("{\"session_id\":\"%s\",\"attempt_id\":\"%s\",\"member_identifier\":%u}", signing->session,
+                        signing->attempt, signing->seat->member);
+    char *reply = call(frost_tbtc_interactive_round1, body);
+    char *commitments = value(reply, "commitments_hex");
+    make_package(signing, commitments);
+    char *package = hex(&signing->package);
+    signing->round2 = format("{\"session_id\":\"%s\",\"attempt_id\":\"%s\",\"member_identifier\":%u,"
+                             "\"signing_package_hex\":\"%s\"}",
+                             signing->session, signing->attempt, signing->seat->member, package);
+    free(package);
+    free(commitments);
+    free(reply);
+    free(body);
+}
+
+static void signing_round2(struct signing *signing) {
+    free(call(frost_tbtc_interactive_round2, signing->round2));
+}
+
+static void signing_end(struct signing *signing) {
+    free(signing->context);
+    free(signing->round2);
+    buffer_free(&signing->package);
+}
+
+/* -- what a call is made of --------------------------------------------------------------------------------- */
+
+static int open_sync_file(const char *folder) {
+    static const uint8_t zeros[SYNC_ROOM];
+    char *path = format("%s/sync", folder);
+    int file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    must(file >= 0 && pwrite(file, zeros, sizeof zeros, 0) == (ssize_t)sizeof zeros && fsync(file) == 0, path);
+    free(path);
+    return file;
+}
+
+static double bare_sync(int file, unsigned round) {
+    uint8_t record[SYNC_BYTES];
+    memset(record, (int)round + 1, sizeof record);
+    double start = now();
+    must(pwrite(file, record, sizeof record, (off_t)(round * 4096u % SYNC_ROOM)) == (ssize_t)sizeof record &&
+             fdatasync(file) == 0,
+         "sync");
+    return now() - start;
+}
+
+static void tell_call(const struct signing *signing, double whole) {
+    struct frost_signing_package package;
+    struct frost_round round;
+    uint64_t ns[PROBE_COUNT];
+    probe_take(ns);
+    must(frost_signing_package_decode(&package, signing->package.data, signing->package.len) == SIGNER_OK, "decode");
+    must(frost_round_open(&round, &package, &signing->seat->group->keys.verifying_key, NULL) == SIGNER_OK, "R");
+    double other = whole - (double)(ns[PROBE_CODEC] + ns[PROBE_GATES] + ns[PROBE_RECORD] + ns[PROBE_CRYPTO]);
+    printf("call %.0f %llu %llu %llu %llu %.0f %d\n", whole, (unsigned long long)ns[PROBE_CODEC],
+           (unsigned long long)ns[PROBE_GATES], (unsigned long long)ns[PROBE_RECORD],
+           (unsigned long long)ns[PROBE_CRYPTO], other, round.commitment_odd);
+    frost_round_free(&round);
+    frost_signing_package_free(&package);
+}
+
+static void tell_bare(struct group *group, const struct signing *signing, int file, unsigned round) {
+    struct frost_signing_package package;
+    double start = now();
+    run_round2(group, 1);
+    double sign = now() - start;
+    start = now();
+    must(frost_signing_package_decode(&package, signing->package.data, signing->package.len) == SIGNER_OK, "decode");
+    double decode = now() - start;
+    frost_signing_package_free(&package);
+    printf("bare %.0f %.0f %.0f\n", sign, decode, bare_sync(file, round));
+}
+
+static void run_split(struct group *group, struct seat *seat, const char *folder, int passes) {
+    int file = open_sync_file(folder);
+    for (int round = 0; round < passes * SIGNINGS; round++) {
+        struct signing signing;
+        uint64_t ns[PROBE_COUNT];
+        signing_begin(&signing, seat);
+        signing_open(&signing);
+        signing_round1(&signing);
+        probe_take(ns);
+        double start = now();
+        signing_round2(&signing);
+        tell_call(&signing, now() - start);
+        tell_bare(group, &signing, file, (unsigned)round);
+        signing_end(&signing);
+    }
+    close(file);
+}
+
+/* -- two seats on two threads ---------------------------------------------------------------------------------- */
+
+struct work {
+    struct signing signings[SIGNINGS];
+    double calm_ns; /* arithmetic of about this long */
+    volatile uint64_t sum;
+};
+
+static void *sign_all(void *argument) {
+    struct work *work = argument;
+    for (int i = 0; i < SIGNINGS; i++) {
+        signing_open(&work->signings[i]);
+        signing_round1(&work->signings[i]);
+        signing_round2(&work->signings[i]);
+    }
+    return NULL;
+}
+
+#define CALM_STEPS 40000000u
+
+static void *be_calm(void *argument) {
+    struct work *work = argument;
+    uint64_t sum = 1;
+    for (uint64_t i = 0; i < CALM_STEPS; i++)
+        sum = sum * 6364136223846793005u + i;
+    work->sum = sum;
+    return NULL;
+}
+
+static void prepare(struct work work[SEATS], struct seat seats[SEATS]) {
+    for (int k = 0; k < SEATS; k++)
+        for (int i = 0; i < SIGNINGS; i++)
+            signing_begin(&work[k].signings[i], &seats[k]);
+}
+
+static void drop(struct work work[SEATS]) {
+    for (int k = 0; k < SEATS; k++)
+        for (int i = 0; i < SIGNINGS; i++)
+            signing_end(&work[k].signings[i]);
+}
+
+static double on_one(struct work work[SEATS], void *(*run)(void *)) {
+    double start = now();
+    for (int i = 0; i < SEATS; i++)
+        run(&work[i]);
+    return now() - start;
+}
+
+static double on_two(struct work work[SEATS], void *(*run)(void *)) {
+    pthread_t threads[SEATS];
+    double start = now();
+    for (int i = 0; i < SEATS; i++)
+        must(pthread_create(&threads[i], NULL, run, &work[i]) == 0, "thread");
+    for (int i = 0; i < SEATS; i++)
+        pthread_join(threads[i], NULL);
+    return now() - start;
+}
+
+static void run_threads(struct seat seats[SEATS], int passes) {
+    static struct work work[SEATS];
+    for (int pass = 0; pass < passes; pass++) {
+        prepare(work, seats);
+        double one = on_one(work, sign_all);
+        drop(work);
+        double calm_one = on_one(work, be_calm);
+        prepare(work, seats);
+        double two = on_two(work, sign_all);
+        drop(work);
+        double calm_two = on_two(work, be_calm);
+        printf("threads %.0f %.0f %.0f %.0f\n", one, two, calm_one, calm_two);
+        fflush(stdout);
+    }
+}
+
+static void set_environment(const char *folder) {
+    char *path = format("%s/state", folder);
+    static const char key[] = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
+    setenv("TBTC_SIGNER_PROFILE", "development", 1);
+    setenv("TBTC_SIGNER_STATE_PATH", path, 1);
+    setenv("TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX", key, 1);
+    setenv("TBTC_SIGNER_MAX_LIVE_INTERACTIVE_SESSIONS", "1024", 1);
+    free(path);
+}
+
+/* The entry points know keys with an even Y only. */
+static void make_even_group(struct group *out, uint16_t threshold, uint16_t members) {
+    uint8_t key[POINT_BYTES];
+    for (;;) {
+        group_make(out, threshold, members);
+        point_encode(key, &out->keys.verifying_key);
+        if (key[0] == 2) return;
+        group_free(out);
+    }
+}
+
+int main(int argc, char **argv) {
+    struct group group;
+    struct seat seats[SEATS];
+    unsigned threshold, members;
+    must(argc == 4 && sscanf(argv[3], "%u/%u", &threshold, &members) == 2, "usage: calls FOLDER PASSES t/n");
+    must(sodium_init() >= 0, "libsodium");
+    set_environment(argv[1]);
+    make_even_group(&group, (uint16_t)threshold, (uint16_t)members);
+    for (uint16_t i = 0; i < SEATS; i++)
+        seat_make(&seats[i], &group, (uint16_t)(i + 1));
+    run_split(&group, &seats[0], argv[1], atoi(argv[2]));
+    run_threads(seats, atoi(argv[2]));
+    return 0;
+}
