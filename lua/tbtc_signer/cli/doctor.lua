@@ -27,6 +27,13 @@ local function bad(name, text, hint) return { name = name, state = "bad", text =
 
 local checks = {}
 
+--- What `body` finds out with an engine of these settings; its lines on stderr are said again by the checks.
+--- @return table lines, any ... results of the body
+local function ask_engine(body)
+    local engine <close> = engines.new({})
+    return engines.heard(body, engine)
+end
+
 function checks.libraries()
     local libraries = signer.machine.libraries()
     return good("libraries", ("%s, libsodium %s, libsecp256k1 from %s"):format(libraries.lua, libraries.sodium,
@@ -67,10 +74,22 @@ function checks.profile()
     return good("profile", "production" .. (profile == nil and " (nothing set)" or ""))
 end
 
+--- What a node would warn of at its start, but for what other lines here tell.
+function checks.settings()
+    local results = {}
+    for _, line in ipairs((ask_engine(function(engine) engine:warn_start(1) end))) do
+        if not line:find("^the provenance gate") and not line:find("^state path") then
+            results[#results + 1] = warn("settings", line, "docs/operating.md tells what the setting does")
+        end
+    end
+    if #results == 0 then results[1] = good("settings", "nothing that a start would warn of") end
+    return table.unpack(results)
+end
+
 function checks.provenance()
-    local engine = engines.new({})
-    local passed, problem = engine:call("interactive_session_abort", { session_id = "doctor" }) -- gated, opens nothing
-    engine:close(true)
+    local _, passed, problem = ask_engine(function(engine)
+        return engine:call("interactive_session_abort", { session_id = "doctor" }) -- gated, opens nothing
+    end)
     if not passed then return bad("provenance", problem.message, hints.of(problem)) end
     if os.getenv("TBTC_SIGNER_PROFILE") == "development" and not os.getenv("TBTC_SIGNER_ENFORCE_PROVENANCE_GATE") then
         return good("provenance", "the gate is off")
@@ -117,9 +136,7 @@ end
 
 function checks.key_provider()
     local kind = os.getenv("TBTC_SIGNER_STATE_KEY_PROVIDER") or "env"
-    local engine = engines.new({})
-    local ok, problem = pcall(function() return engine:check_key_provider() end)
-    engine:close(true)
+    local _, ok, problem = ask_engine(function(engine) return pcall(engine.check_key_provider, engine) end)
     if ok then return good("key provider", kind .. " gives a key") end
     local detail = type(problem) == "table" and problem.detail or tostring(problem)
     return bad("key provider", kind .. ": " .. detail, key_hint(kind))
@@ -148,7 +165,7 @@ function checks.policy()
     local info = uv.fs_stat(folder)
     if not info or info.type ~= "directory" then
         return bad("policy", folder .. " is no readable folder",
-            "every signing is refused until it is; set the right path or unset the setting")
+            "every signing is refused until it is; set the right path or unset it")
     end
     for _, name in ipairs(POLICY_SCRIPTS) do
         local result = check_script(folder .. "/" .. name)
@@ -158,21 +175,27 @@ function checks.policy()
 end
 
 function checks.open()
-    local engine = engines.new({})
-    local opened, problem = engines.open(engine)
-    engine:close(false)
+    local _, opened, problem = ask_engine(engines.open)
     if opened then return good("opening", "the store opens") end
     return bad("opening", problem.message, hints.of(problem))
 end
 
+--- The results of one check, which may be several.
+local function run_check(name)
+    local results = table.pack(pcall(checks[name]))
+    if results[1] then return table.move(results, 2, results.n, 1, {}) end
+    return { bad(name, tostring(results[2]), "this check itself failed; please report it") }
+end
+
 function doctor.run(options)
-    local names = { "libraries", "locked_memory", "clock", "profile", "provenance", "store", "key_provider", "policy" }
+    local names = { "libraries", "locked_memory", "clock", "profile", "settings", "provenance", "store", "key_provider", "policy" }
     if options.open then names[#names + 1] = "open" end
     local results, status = {}, 0
-    for index, name in ipairs(names) do
-        local ok, result = pcall(checks[name])
-        results[index] = ok and result or bad(name, tostring(result), "this check itself failed; please report it")
-        if results[index].state == "bad" then status = 1 end
+    for _, name in ipairs(names) do
+        for _, result in ipairs(run_check(name)) do
+            results[#results + 1] = result
+            if result.state == "bad" then status = 1 end
+        end
     end
     local marks = { ok = output.paint("green", "ok  "), warn = output.paint("yellow", "warn"), bad = output.paint("red", "BAD ") }
     for _, result in ipairs(results) do

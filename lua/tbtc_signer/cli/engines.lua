@@ -27,6 +27,18 @@ function engines.new(changes)
     return signer.engine({ environment = engines.environment(changes) })
 end
 
+--- Runs `body` while the engine's lines for the operator are kept from stderr: commands say them in their own words.
+--- @param body function
+--- @return table lines without the name in front, any ... results of the body
+function engines.heard(body, ...)
+    signer.notices.hold()
+    local results = table.pack(pcall(body, ...))
+    local lines = {}
+    for line in signer.notices.take():gmatch("[^\n]+") do lines[#lines + 1] = line:gsub("^tbtc%-signer: ", "") end
+    if not results[1] then error(results[2], 0) end
+    return lines, table.unpack(results, 2, results.n)
+end
+
 --- Opens the store, as the first real call would: the provenance gate, settings, key and files are looked at.
 --- Asks for the verdict of a share that does not exist, which changes nothing.
 --- @param engine table

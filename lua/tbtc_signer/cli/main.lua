@@ -1,5 +1,5 @@
 --- The command line: one parser, one file per subcommand. Exit codes: 0 done (or allowed, valid),
---- 1 refused (or invalid), 2 usage or error.
+--- 1 refused (or invalid), 2 usage, error, or output that was lost.
 local argparse = require("argparse")
 local output = require("tbtc_signer.cli.output")
 
@@ -7,13 +7,32 @@ local main = {}
 
 local COMMANDS = { "demo", "node", "dkg", "sign", "tx", "verify", "store", "doctor" }
 
-local function build_parser(handlers)
+local function end_with(text)
+    output.raw(text)
+    os.exit(output.finish(0))
+end
+
+--- Help that is lost is no success. argparse has no door for that, so its help option is given another action.
+local function print_help_safely(command)
+    command._options[command._help_option_idx]:action(function() end_with(command:get_help()) end)
+    for _, inner in ipairs(command._commands) do print_help_safely(inner) end
+end
+
+--- @param handlers table|nil filled: command name -> its file
+--- @return userdata of argparse
+function main.parser(handlers)
+    handlers = handlers or {}
     local parser = argparse("tbtc-signer", "A threshold-Schnorr signer: FROST over secp256k1 with Taproot.")
-    parser:epilog("Exit codes: 0 done, allowed or valid; 1 refused or invalid; 2 usage or error.\n"
-        .. "Each command has --help with an example.")
+    parser:epilog("Exit codes: 0 done, allowed or valid; 1 refused or invalid; 2 usage, error, or lost output;\n"
+        .. "130 ended by Ctrl-C. Each command has --help with an example.")
     parser:command_target("command")
     parser:require_command(false)
-    parser:flag("--version", "Print the version and end.")
+    parser:flag("--version", "Print the version and end."):action(function()
+        end_with("tbtc-signer " .. require("tbtc_signer").version)
+    end)
+    parser:option("--completion", "Print a completion script for a shell: bash, zsh or fish."):args(1)
+        :choices({ "bash", "zsh", "fish" })
+        :action(function(_, _, shell) end_with((parser["get_" .. shell .. "_complete"](parser):gsub("\n$", ""))) end)
     for _, name in ipairs(COMMANDS) do
         handlers[name] = require("tbtc_signer.cli." .. name)
         handlers[name].describe(parser, function(command)
@@ -22,6 +41,7 @@ local function build_parser(handlers)
             return command
         end)
     end
+    print_help_safely(parser)
     return parser
 end
 
@@ -61,18 +81,14 @@ end
 --- @return integer exit status
 function main.run(arguments)
     local handlers = {}
-    local parser = build_parser(handlers)
+    survive_broken_pipes()
+    local parser = main.parser(handlers)
     local options = parse(parser, arguments)
     if not options then return 2 end
-    if options.version then
-        print("tbtc-signer " .. require("tbtc_signer").version)
-        return 0
-    end
     if not options.command then
         io.stderr:write(parser:get_help(), "\n")
         return 2
     end
-    survive_broken_pipes()
     end_on_interrupt()
     output.as_json, output.quiet = options.json, options.quiet
     local ran, status = xpcall(handlers[options.command].run, function(problem)

@@ -51,7 +51,7 @@ local function build_here(request)
         TBTC_SIGNER_STATE_KEY_PROVIDER = "env",
         TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX = hex.encode(uv.random(32)),
     })
-    local reply, problem = engine:call("build_taproot_tx", request)
+    local _, reply, problem = engines.heard(engine.call, engine, "build_taproot_tx", request)
     engine:close(true)
     processes.remove_tree(folder)
     return reply, problem
@@ -83,7 +83,7 @@ end
 function tx.run(options)
     local description, problem = redemption.read(options.file)
     if not description then
-        output.failure(problem)
+        output.failure(problem, "--help tells what the file holds; policies/samples/redemption.json is one")
         return 2
     end
     for index, input in ipairs(description.inputs) do
