@@ -104,8 +104,27 @@ describe("output", function()
         assert.is_nil(text:find("lost"))
     end)
 
-    it("goes nowhere where a stream is closed", function()
-        assert.equal(0, (run("tx policies/samples/redemption.json --quiet --key-group " .. KEY_GROUP .. " <&- >&- 2>&-; true")))
+    it("that is lost is no success: help, version and a closed stdout too", function()
+        for _, line in ipairs({ "--help", "tx --help", "node run --help", "--version", "--completion bash" }) do
+            assert.equal(0, (run(line)))
+            local status, _, text = files.run(COMMAND .. line .. " >/dev/full")
+            assert.equal(2, status, line)
+            assert.matches("the output was lost", text)
+        end
+        local tx = COMMAND .. "tx policies/samples/redemption.json --key-group " .. KEY_GROUP
+        assert.equal(2, (files.run(tx .. " <&- >&- 2>&-")))
+        assert.equal(0, (files.run(tx .. " <&- 2>&- >/dev/null")))
+    end)
+
+    it("of the engine is said once: doctor and tx in their own words, store beside what failed", function()
+        local function errors(line)
+            return select(3, files.run(COMMAND .. line))
+        end
+        assert.equal("", errors("doctor --open"))
+        assert.equal("", errors("tx policies/samples/redemption.json --key-group " .. KEY_GROUP))
+        local _, count = errors("store info"):gsub("must be set in production", "")
+        assert.equal(1, count)
+        assert.matches("warn  settings       auto%-quarantine is off", select(2, run("doctor")))
     end)
 
     it("has colours on a terminal only, each stream for itself", function()

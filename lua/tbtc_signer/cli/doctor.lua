@@ -188,7 +188,8 @@ local function run_check(name)
 end
 
 function doctor.run(options)
-    local names = { "libraries", "locked_memory", "clock", "profile", "settings", "provenance", "store", "key_provider", "policy" }
+    local names = { "libraries", "locked_memory", "clock", "profile", "settings", "provenance", "store", "key_provider",
+        "policy" }
     if options.open then names[#names + 1] = "open" end
     local results, status = {}, 0
     for _, name in ipairs(names) do

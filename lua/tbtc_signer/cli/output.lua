@@ -71,6 +71,7 @@ end
 function output.failure(problem, hint)
     if type(problem) == "string" then problem = { code = "error", message = problem } end
     hint = hint or problem.hint
+    output.told = problem.message
     if output.as_json then
         problem.hint = hint
         write(json.encode({ error = problem }) .. "\n")
@@ -82,6 +83,14 @@ function output.failure(problem, hint)
     if code and code ~= "error" then io.stderr:write(" [", code, "]") end
     io.stderr:write("\n")
     if hint then io.stderr:write("  what to do: ", hint, "\n") end
+end
+
+--- The engine's lines for the operator, but for what a failure told already.
+--- @param lines string[] without newlines
+function output.engine_lines(lines)
+    for _, line in ipairs(lines) do
+        if line ~= output.told then io.stderr:write("tbtc-signer: ", line, "\n") end
+    end
 end
 
 --- A failure of the system (ENOSPC: …, EACCES: …) as an error for a person; anything else is a fault of ours.

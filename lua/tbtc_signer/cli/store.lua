@@ -394,7 +394,8 @@ end
 
 function store.run(options)
     options.engine = engine_of(options)
-    local status = actions[options.action](options)
+    local lines, status = engines.heard(actions[options.action], options)
+    output.engine_lines(lines)
     options.engine:close(true)
     return status
 end
