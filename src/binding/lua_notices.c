@@ -7,7 +7,7 @@
 #include "base/notice.h"
 #include "binding/binding.h"
 
-#define KEPT "signer.notices"
+#define KEPT "signer.notices" /* in the registry */
 
 /* The room belongs to the Lua state: thread-local memory of the library is short where it is loaded late. */
 static struct held_notices *room(lua_State *L) {
