@@ -19,6 +19,8 @@ matrix.points = {
     { "rename", { "error", "no_space", "crash" } },
     { "unlink", { "error", "crash" } },
     { "key_provider", { "error", "crash" } },
+    { "clock", { "error", "jump_back", "crash" } },
+    { "random", { "error", "crash" } },
     { "after_append", { "error", "crash" } },
     { "after_sync", { "error", "crash" } },
     { "after_share", { "error", "crash" } },
@@ -35,9 +37,9 @@ local function read_all(path)
     return text
 end
 
-local function group_on(operation, folder, key_group)
+local function group_on(operation, folder, key_group, variables)
     local environment = {}
-    for name, value in pairs(operation.environment or {}) do environment[name] = value end
+    for name, value in pairs(variables or operation.environment or {}) do environment[name] = value end
     if operation.policy then environment.TBTC_SIGNER_POLICY_DIRECTORY = folder .. "/policies" end
     local group = signing.reopen({ folder = folder, key_group = key_group, environment = environment })
     signing.running[group] = nil
@@ -53,15 +55,23 @@ local function write_policies(operation, folder)
     end
 end
 
+local NO_KEY_GROUP = ("02"):rep(33)
+
 --- The store that every case of an operation gets a copy of. @return string key group
 local function make_base(operation, folder)
     shell("rm -rf '%s'; mkdir -m 700 '%s'", folder, folder)
     if operation.policy then write_policies(operation, folder) end
-    if operation.empty then return ("02"):rep(33) end
-    local group = signing.new({ folder = folder })
+    if operation.empty then
+        if operation.fill then operation.fill(folder) end
+        return NO_KEY_GROUP
+    end
+    local environment = operation.base_environment
+    if environment then environment.TBTC_SIGNER_POLICY_DIRECTORY = folder .. "/policies" end
+    local group = signing.new({ folder = folder, environment = environment })
     signing.running[group] = nil
     if operation.base then operation.base(group) end
     group.engine:close()
+    if operation.fill then operation.fill(folder) end
     return group.key_group
 end
 
@@ -69,7 +79,9 @@ end
 local function prepare(operation, folder, key_group)
     local group = group_on(operation, folder, key_group)
     local given
-    if not operation.opens then
+    if operation.tool then
+        group.platform:seed(99)
+    elseif not operation.opens then
         group:counts()
         group.platform:seed(99)
         given = operation.prepare and operation.prepare(group)
@@ -86,7 +98,7 @@ end
 --  verdict, code, what was released, digest in memory, hits of each point.
 local function run_case(operation, folder, key_group, armed, report)
     local group, given = prepare(operation, folder, key_group)
-    local before = operation.opens and "" or digest_of(group.engine)
+    local before = (operation.opens or operation.tool) and "" or digest_of(group.engine)
     local asked = ask(operation, group, given)
     fault.clear()
     if armed then fault.arm(armed.point, armed.kind, armed.nth) end
@@ -95,7 +107,7 @@ local function run_case(operation, folder, key_group, armed, report)
     for index, point in ipairs(matrix.points) do hits[index] = fault.hits(point[1]) end
     fault.clear()
     local memory = ""
-    if group.engine then
+    if group.engine and not operation.tool then
         local good, text = pcall(digest_of, group.engine)
         memory = good and text or ""
     end
@@ -126,32 +138,52 @@ local function operation_again(operation, group)
     return (operation.run(group, ask(operation, group, given)))
 end
 
---- One case from fork to verdict. @return string "before" or "after"; raises what is wrong
-local function judge(operation, place, key_group, armed, known)
+-- Signals that a case ends with.
+local KILLED, ABORTED = 9, 6
+
+--- Runs the case in a child. @return table|nil its report; nil where it died as it had to
+local function run_child(operation, place, key_group, armed)
     local folder, report_path = place .. "/case", place .. "/report"
     copy(place .. "/base", folder)
     os.remove(report_path)
     local status = fork(function() run_case(operation, folder, key_group, armed, report_path) end)
     local report = read_report(report_path)
-    if armed.kind == "crash" then
-        assert(status == 9 and not report, "the process did not die at its fault")
+    local deadly = armed.kind == "crash" and KILLED or armed.point == "random" and ABORTED
+    if deadly then
+        assert(status == deadly and not report, "the process did not die at its fault")
     else
         assert(status == 0 and report, "the process died")
     end
-    local group = group_on(operation, folder, key_group)
+    return report
+end
+
+-- A clock that was wrong writes another time: what is durable must be what was in memory.
+local function after_of(armed, report, known)
+    return armed.kind == "jump_back" and report and report.verdict == "ok" and report.memory or known.after
+end
+
+-- Half of the very first lock file, or of one whose id is cleared: sectors are old or new (sealed-store 35.14), so no
+-- disk leaves this. It is refused, and nothing is there that could be lost.
+local function half_a_lock(operation, armed, why)
+    return (operation.empty or operation.clears_lock) and armed.kind == "torn" and why:find("the lock file", 1, true)
+end
+
+--- One case from fork to verdict. @return string "before" or "after"; raises what is wrong
+local function judge(operation, place, key_group, armed, known)
+    local report = run_child(operation, place, key_group, armed)
+    local group = group_on(operation, place .. "/case", key_group)
     local good, found = pcall(digest_of, group.engine)
-    -- Half of the very first lock file: sectors are old or new (sealed-store 35.14), so no disk leaves this. It is
-    -- refused, and nothing is there that could be lost.
-    if operation.empty and armed.kind == "torn" and not good and found.detail:find("the lock file", 1, true) then
-        return "before"
-    end
-    assert(good, "the store does not open: " .. tostring(type(found) == "table" and found.detail or found))
-    local side = found == known.after and "after" or found == known.before and "before"
+    local why = not good and tostring(type(found) == "table" and found.detail or found)
+    if why and half_a_lock(operation, armed, why) then return "before" end
+    assert(good, "the store does not open: " .. tostring(why))
+    local after = after_of(armed, report, known)
+    if operation.opens and armed.kind == "jump_back" then after = found end -- creation wrote the time
+    local side = found == after and "after" or found == known.before and "before"
     assert(side, "a state between before and after")
     if report then
-        if report.verdict == "ok" then assert(found == known.after, "it succeeded and is not there") end
-        if report.released ~= "" then assert(found == known.after, "a share left without its marker") end
-        assert(report.memory == known.after or report.memory == known.before or operation.opens or not group.engine
+        if report.verdict == "ok" then assert(found == after, "it succeeded and is not there") end
+        if report.released ~= "" then assert(found == after, "a share left without its marker") end
+        assert(report.memory == after or report.memory == known.before or operation.opens or not group.engine
             or operation.name == "close", "a state in memory between before and after")
     end
     if operation.spent and side == "after" then
@@ -164,6 +196,72 @@ local function judge(operation, place, key_group, armed, known)
     end
     group.engine:close(true)
     return side
+end
+
+-- -- offline acts ---------------------------------------------------------------------------------------------
+
+--- What an engine finds, under each of the settings that the act may leave behind: digests, or refusals.
+local function view(operation, folder, key_group)
+    local parts, why = {}, ""
+    for _, variables in ipairs(operation.views or { operation.environment or {} }) do
+        local group = group_on(operation, folder, key_group, variables)
+        local good, found = pcall(digest_of, group.engine)
+        if not good then
+            if type(found) ~= "table" then error(found, 0) end
+            why, found = found.detail, "refused " .. tostring(found.reason_code or found.error)
+        end
+        parts[#parts + 1] = found
+        group.engine:close(true)
+    end
+    return table.concat(parts, " "), why
+end
+
+--- The act once more, as the operator would do it. @return table|nil reply, table|nil error
+local function act_again(operation, folder, key_group)
+    local group = group_on(operation, folder, key_group)
+    group.platform:seed(100)
+    local reply, err = operation.run(group)
+    if group.engine then group.engine:close(true) end
+    return reply, err
+end
+
+--- One case of an act that no engine holds: an opening finds before or after; and the act done again finishes.
+local function judge_tool(operation, place, key_group, armed, known)
+    local report = run_child(operation, place, key_group, armed)
+    local folder, twin = place .. "/case", place .. "/twin"
+    copy(folder, twin)
+    local found, why = view(operation, folder, key_group)
+    if half_a_lock(operation, armed, why) then return "before" end
+    local wrong_time = armed.kind == "jump_back" and report and report.verdict == "ok"
+        and not found:find("^refused")
+    local side = (found == known.after or wrong_time) and "after" or found == known.before and "before"
+    assert(side, "a state between before and after: " .. why)
+    if report and report.verdict == "ok" then
+        assert(side == "after" or known.before == known.after, "it succeeded and is not there")
+        assert(report.released == known.released, "it gave out something else")
+    end
+    if operation.check then operation.check(folder, side) end
+    local reply, err = act_again(operation, twin, key_group)
+    if not reply then
+        assert(side == "after" and operation.done == (err.reason_code or err.code),
+            "it cannot be done again: " .. tostring(err.detail or err.reason_code or err.code))
+    end
+    local finished = view(operation, twin, key_group)
+    assert(finished == known.after or (wrong_time and finished == found), "another state when it is done again")
+    if operation.check then operation.check(twin, "after") end
+    return side
+end
+
+local function measure_tool(operation, place, key_group)
+    copy(place .. "/base", place .. "/case")
+    local before = view(operation, place .. "/case", key_group)
+    copy(place .. "/base", place .. "/case")
+    local status = fork(function() run_case(operation, place .. "/case", key_group, nil, place .. "/report") end)
+    local report = read_report(place .. "/report")
+    assert(status == 0 and report and report.verdict == "ok", operation.name .. ": " .. (report and report.code or "died"))
+    local after = view(operation, place .. "/case", key_group)
+    if operation.check then operation.check(place .. "/case", "after") end
+    return { before = before, after = after, hits = report.hits, released = report.released }
 end
 
 --- Dry run: the states before and after, and how often each point is hit.
@@ -220,7 +318,7 @@ function matrix.run(options)
     for _, operation in ipairs(matrix.operations) do
         if not options.only or options.only == operation.name then
             local key_group = make_base(operation, options.place .. "/base")
-            local known = measure(operation, options.place, key_group)
+            local known = (operation.tool and measure_tool or measure)(operation, options.place, key_group)
             local row = { name = operation.name, points = {} }
             for index, point in ipairs(matrix.points) do
                 local name, kinds = point[1], point[2]
@@ -229,7 +327,8 @@ function matrix.run(options)
                 for _, nth in ipairs(chosen(cell.hits, share, math.random)) do
                     for _, kind in ipairs(kinds) do
                         local armed = { point = name, kind = kind, nth = nth }
-                        local good, side = pcall(judge, operation, options.place, key_group, armed, known)
+                        local good, side = pcall(operation.tool and judge_tool or judge, operation, options.place,
+                            key_group, armed, known)
                         cell.cases = cell.cases + 1
                         if good then
                             cell[side] = cell[side] + 1

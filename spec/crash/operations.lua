@@ -6,6 +6,12 @@
 --   ask(group, given) the request, made before the fault is armed (default: `given` itself)
 --   run(group, asked) the operation: the reply, or nil and the error
 --   opens = true      the operation is the opening itself: nothing is open before it
+--   empty = true      no store to begin with
+--   fill(folder)      changes the files of the closed store, or puts some where there is none
+--   tool = true       an offline act: no engine is open, before and after are what an opening finds
+--     views           list of settings under which an opening is tried (default: those of the operation)
+--     done            reason code of the act where it was finished already
+--     check(folder, side)   what else must hold
 --   released(reply)   what may leave only when the record is there (a share, a signature)
 local engines = require("spec.support.engines")
 local registry = require("spec.support.registry")
@@ -149,5 +155,7 @@ record("eviction", wallet .. registry.add("old", 5, "m1@" .. ("a"):rep(64)) .. r
     registry.tombstone("old", registry.GROUP_A, 1), registry.delete("old"))
 record("authorization out", wallet .. registry.add("old", 7, ("a"):rep(64)),
     registry.remove("old", 7, ("a"):rep(64)), registry.add("old", 6, "completion"))
+
+require("spec.crash.tools")(add, registry)
 
 return { list = list, signing = signing }

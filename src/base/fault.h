@@ -18,7 +18,8 @@ enum fault_point {
     FAULT_MEMORY_LOCK,
     FAULT_KEY_PROVIDER,
     FAULT_CLOCK,
-    FAULT_RANDOM,
+    FAULT_RANDOM,       /* a source that fails ends the process, as libsodium does */
+    FAULT_BEFORE_DRAW,  /* round 1: nonces not yet drawn */
     FAULT_AFTER_APPEND, /* round 2: record appended, not yet synced */
     FAULT_AFTER_SYNC,   /* round 2: record durable, share not yet computed */
     FAULT_AFTER_SHARE,  /* round 2: share computed, not yet returned */
@@ -27,14 +28,17 @@ enum fault_point {
 
 enum fault_kind {
     FAULT_NONE,
-    FAULT_ERROR,    /* the call fails */
-    FAULT_NO_SPACE, /* the call fails with ENOSPC */
-    FAULT_SHORT,    /* a write stores a part and reports it */
-    FAULT_TORN,     /* a write stores a part and fails */
-    FAULT_CRASH,    /* the process dies by SIGKILL here */
-    FAULT_PAUSE,    /* the thread waits here until fault_release */
-    FAULT_SYNC_LIES /* the sync reports success and does nothing */
+    FAULT_ERROR,     /* the call fails */
+    FAULT_NO_SPACE,  /* the call fails with ENOSPC */
+    FAULT_SHORT,     /* a write stores a part and reports it */
+    FAULT_TORN,      /* a write stores a part and fails */
+    FAULT_CRASH,     /* the process dies by SIGKILL here */
+    FAULT_PAUSE,     /* the thread waits here until fault_release */
+    FAULT_SYNC_LIES, /* the sync reports success and does nothing */
+    FAULT_JUMP_BACK  /* this reading of a clock is a day early */
 };
+
+#define FAULT_JUMP_MS 86400000u
 
 #ifdef SIGNER_TEST
 /* Arms a point: the `nth` hit from now (1 = the next one) has the kind; `sticky` keeps it armed

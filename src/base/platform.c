@@ -20,9 +20,11 @@
 static enum signer_error clock_ms(clockid_t clock, uint64_t *out) {
     struct timespec now;
     *out = 0;
-    if (fault_hit(FAULT_CLOCK) != FAULT_NONE) return ERR_CLOCK;
+    const enum fault_kind kind = fault_hit(FAULT_CLOCK);
+    if (kind != FAULT_NONE && kind != FAULT_JUMP_BACK) return ERR_CLOCK;
     if (clock_gettime(clock, &now) != 0 || now.tv_sec < 0) return ERR_CLOCK;
     *out = (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+    if (kind == FAULT_JUMP_BACK) *out = *out > FAULT_JUMP_MS ? *out - FAULT_JUMP_MS : 0;
     return SIGNER_OK;
 }
 
@@ -38,6 +40,7 @@ static enum signer_error system_monotonic_ms(void *context, uint64_t *out) {
 
 static void system_random(void *context, void *out, size_t len) {
     (void)context;
+    if (fault_hit(FAULT_RANDOM) != FAULT_NONE) abort();
     randombytes_buf(out, len);
 }
 

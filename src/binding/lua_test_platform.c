@@ -47,10 +47,12 @@ struct test_machine {
 
 static enum signer_error read_clock(struct test_machine *machine, const uint64_t *clock, const bool *fails,
                                     uint64_t *out) {
-    bool struck = fault_hit(FAULT_CLOCK) != FAULT_NONE;
+    const enum fault_kind kind = fault_hit(FAULT_CLOCK);
+    bool struck = kind != FAULT_NONE && kind != FAULT_JUMP_BACK;
     pthread_mutex_lock(&machine->mutex);
     struck = struck || *fails;
     *out = struck ? 0 : *clock;
+    if (kind == FAULT_JUMP_BACK) *out = *out > FAULT_JUMP_MS ? *out - FAULT_JUMP_MS : 0;
     pthread_mutex_unlock(&machine->mutex);
     return struck ? ERR_CLOCK : SIGNER_OK;
 }
@@ -75,6 +77,7 @@ static void draw_seeded(struct test_machine *machine, void *out, size_t len) {
 
 static void machine_random(void *context, void *out, size_t len) {
     struct test_machine *machine = context;
+    if (fault_hit(FAULT_RANDOM) != FAULT_NONE) abort();
     pthread_mutex_lock(&machine->mutex);
     struct scripted *next = machine->script;
     if (next) {

@@ -6,50 +6,14 @@
 
 #include "base/fault.h"
 #include "registry/export.h"
-#include "registry/import_forms.h"
-#include "registry/internal.h"
+#include "registry/import_union.h"
 #include "registry/records.h"
 
-#define BODY_BYTES 1048576u /* a body is given out beyond this */
+#define BODY_BYTES (15u << 20) /* a body is given out beyond this: below it all is one record */
 #define MEMBERS_MAX 16384u
-
-/* Sessions of the store by the digest of their id. */
-struct known_session {
-    uint8_t digest[32];
-    struct session *session;
-};
-
-struct protection {
-    struct form_input in;
-    struct state *state;
-    struct changes changes;
-    struct protection_counts *counts;
-    enum signer_error (*commit)(void *argument, struct changes *changes, struct failure *why); /* NULL: dry */
-    void *argument;
-    struct known_session *known;
-    size_t known_count;
-    enum signer_error error; /* of a commit */
-};
-
-/* One session of the text. */
-struct given_session {
-    struct buffer id, key_group, rekey;
-    struct given_entry {
-        enum session_set set;
-        struct buffer text;
-    } * entries;
-    size_t count, capacity;
-    uint64_t highest;
-    bool has_highest, has_rekey, has_sets;
-};
 
 static bool broken(struct protection *import, const char *name, const char *what) {
     fail(import->in.why, ERR_VALIDATION, "protection data: %s: %s", name, what);
-    return false;
-}
-
-static bool out_of_memory(struct protection *import) {
-    import->error = fail_plain(import->in.why, ERR_OUT_OF_MEMORY);
     return false;
 }
 
@@ -65,7 +29,7 @@ static bool key_is(const struct protection *import, const char *name) {
 /* Gives the body out when it is large, or at the end. */
 static bool give_out(struct protection *import, bool end) {
     struct changes *changes = &import->changes;
-    if (changes->error != SIGNER_OK || changes->body.failed) return out_of_memory(import);
+    if (changes->error != SIGNER_OK || changes->body.failed) return import_out_of_memory(import);
     if (changes->body.len == 0 || (!end && changes->body.len < BODY_BYTES)) return true;
     if (import->commit) import->error = import->commit(import->argument, changes, import->in.why);
     changes_free(changes);
@@ -105,14 +69,14 @@ static bool add_entry(struct protection *import, struct given_session *given, en
     if (given->count == given->capacity) {
         size_t capacity = given->capacity ? 2 * given->capacity : 16;
         struct given_entry *grown = signer_realloc(given->entries, capacity * sizeof *grown);
-        if (!grown) return out_of_memory(import);
+        if (!grown) return import_out_of_memory(import);
         given->entries = grown;
         given->capacity = capacity;
     }
     struct given_entry *entry = &given->entries[given->count++];
     *entry = (struct given_entry){.set = set};
     form_text(&entry->text, token);
-    return !entry->text.failed || out_of_memory(import);
+    return !entry->text.failed || import_out_of_memory(import);
 }
 
 static bool read_set(struct protection *import, struct given_session *given, enum session_set set) {
@@ -147,14 +111,14 @@ static bool read_text(struct protection *import, const char *name, struct buffer
     if (import->in.token.kind != JSON_STRING || import->in.token.decoded_len == 0)
         return broken(import, name, "no text");
     form_text(out, &import->in.token);
-    return !out->failed || out_of_memory(import);
+    return !out->failed || import_out_of_memory(import);
 }
 
 static bool read_rekey(struct protection *import, struct given_session *given) {
     struct failure *why = import->in.why;
     given->has_rekey = true;
     if (form_read(&import->in, &(struct form){FORM_RECORD, &form_rekey_event}, "emergency_rekey_event", &given->rekey))
-        return !given->rekey.failed || out_of_memory(import);
+        return !given->rekey.failed || import_out_of_memory(import);
     why->error = ERR_VALIDATION;
     return false;
 }
@@ -175,68 +139,6 @@ static bool read_session_member(struct protection *import, struct given_session 
     return broken(import, "session", "unknown member");
 }
 
-static void put_rekey(struct protection *import, const struct given_session *given) {
-    struct buffer value = {0};
-    buffer_append(&value, given->rekey.data, given->rekey.len);
-    buffer_lp(&value, given->key_group.data, given->key_group.len);
-    if (value.failed) import->changes.body.failed = true;
-    change_field_set(&import->changes, (const char *)given->id.data, given->id.len, FIELD_REKEY_EVENT, value.data,
-                     value.len);
-    buffer_free(&value);
-    import->counts->events++;
-}
-
-static void unite(struct protection *import, const struct given_session *given, const struct session *session) {
-    const char *id = (const char *)given->id.data;
-    struct changes *changes = &import->changes;
-    for (size_t i = 0; i < given->count; i++) {
-        const struct given_entry *entry = &given->entries[i];
-        if (session && session_set_holds(session, entry->set, (const char *)entry->text.data, entry->text.len))
-            continue;
-        change_set_add(changes, id, given->id.len, entry->set, (const char *)entry->text.data, entry->text.len);
-        import->counts->entries++;
-    }
-    if (given->has_highest && (!session || given->highest > session->highest_attempt_number))
-        change_field_u32(changes, id, given->id.len, FIELD_HIGHEST_ATTEMPT, (uint32_t)given->highest);
-    if (given->has_rekey && (!session || !session_has(session, FIELD_REKEY_EVENT))) put_rekey(import, given);
-}
-
-/* Adds, or raises under the key group that it has. */
-static void put_tombstone(struct protection *import, const uint8_t digest[32], const struct buffer *key_group,
-                          uint32_t highest) {
-    const struct tombstone *old = tombstones_find(&import->state->tombstones, digest);
-    struct buffer payload = {0};
-    if (old && old->highest >= highest) return;
-    buffer_append(&payload, digest, 32);
-    if (old)
-        buffer_lp(&payload, old->group ? old->group->text : "", old->group ? KEY_GROUP_TEXT_BYTES : 0);
-    else
-        buffer_lp(&payload, key_group ? key_group->data : NULL, key_group ? key_group->len : 0);
-    buffer_be32(&payload, highest);
-    if (payload.failed) import->changes.body.failed = true;
-    change_op(&import->changes, OP_TOMBSTONE, payload.data, payload.len);
-    buffer_free(&payload);
-    import->counts->tombstones++;
-}
-
-static bool put_session(struct protection *import, const struct given_session *given) {
-    if (given->id.len == 0) return broken(import, "session_id", "missing");
-    if (!given->has_sets) return broken(import, "sets", "missing");
-    const char *id = (const char *)given->id.data;
-    const struct session *session = state_session(import->state, id, given->id.len);
-    if (!session && !given->has_rekey) {
-        uint8_t digest[32];
-        session_digest(digest, given->id.data, given->id.len);
-        put_tombstone(import, digest, &given->key_group,
-                      given->has_highest ? (uint32_t)given->highest : HIGHEST_ATTEMPT_UNKNOWN);
-    } else {
-        if (!session) change_session_create(&import->changes, id, given->id.len);
-        unite(import, given, session);
-    }
-    import->counts->sessions++;
-    return give_out(import, false);
-}
-
 static bool read_session(struct protection *import) {
     struct given_session given = {0};
     bool read = import->in.token.kind == JSON_OBJECT || broken(import, "sessions", "no object");
@@ -245,7 +147,9 @@ static bool read_session(struct protection *import) {
         if (!read || import->in.token.kind == JSON_OBJECT_END) break;
         read = read_session_member(import, &given);
     }
-    if (read) read = put_session(import, &given);
+    if (read && given.id.len == 0) read = broken(import, "session_id", "missing");
+    if (read && !given.has_sets) read = broken(import, "sets", "missing");
+    if (read) read = union_put_session(import, &given) && give_out(import, false);
     free_given(&given);
     return read;
 }
@@ -261,33 +165,15 @@ static bool read_list(struct protection *import, const char *name, bool (*item)(
 
 /* -- the rest --------------------------------------------------------------------------------------- */
 
-static int compare_known(const void *left, const void *right) {
-    return memcmp(((const struct known_session *)left)->digest, ((const struct known_session *)right)->digest, 32);
-}
-
-static bool know_sessions(struct protection *import) {
-    size_t count = state_session_count(import->state), at = 0;
-    import->known = signer_calloc(count + 1, sizeof *import->known);
-    if (!import->known) return out_of_memory(import);
-    struct session *session = NULL;
-    while (at < count && (session = state_next(import->state, session))) {
-        session_digest(import->known[at].digest, session->id.data, session->id.len);
-        import->known[at++].session = session;
-    }
-    import->known_count = at;
-    qsort(import->known, at, sizeof *import->known, compare_known);
-    return true;
-}
-
 /* A tombstone of a session that lives here raises the session's own number. */
 static bool read_tombstone(struct protection *import) {
-    struct known_session key = {0};
+    uint8_t digest[32];
     uint64_t highest = 0;
     bool has_digest = false, has_highest = false, read = true;
     if (import->in.token.kind != JSON_OBJECT) return broken(import, "tombstones", "no object");
     while (read && next(import) && import->in.token.kind != JSON_OBJECT_END) {
         if (key_is(import, "session_digest")) {
-            has_digest = read = next(import) && read_hex32(import, "session_digest", key.digest);
+            has_digest = read = next(import) && read_hex32(import, "session_digest", digest);
         } else if (key_is(import, "highest_attempt_number")) {
             has_highest = read = next(import) && read_number(import, "highest_attempt_number", UINT32_MAX, &highest);
         } else {
@@ -296,12 +182,7 @@ static bool read_tombstone(struct protection *import) {
     }
     if (!read || import->in.token.kind != JSON_OBJECT_END) return false;
     if (!has_digest || !has_highest) return broken(import, "tombstones", "a member is missing");
-    const struct known_session *known = bsearch(&key, import->known, import->known_count, sizeof key, compare_known);
-    if (!known)
-        put_tombstone(import, key.digest, NULL, (uint32_t)highest);
-    else if (highest > known->session->highest_attempt_number)
-        change_field_u32(&import->changes, (const char *)known->session->id.data, known->session->id.len,
-                         FIELD_HIGHEST_ATTEMPT, (uint32_t)highest);
+    union_raise(import, digest, (uint32_t)highest);
     return give_out(import, false);
 }
 
@@ -349,7 +230,7 @@ static bool read_canary(struct protection *import) {
     theirs.last_action_unix = reader_be64(&reader);
     bool failed = value.failed;
     buffer_free(&value);
-    if (failed) return out_of_memory(import);
+    if (failed) return import_out_of_memory(import);
     if (!read || !state_canary(import->state, &ours) || theirs.current_percent >= ours.current_percent) return read;
     if (theirs.previous_percent < ours.previous_percent) ours.previous_percent = theirs.previous_percent;
     if (theirs.last_action_unix > ours.last_action_unix) ours.last_action_unix = theirs.last_action_unix;
@@ -370,7 +251,7 @@ static bool read_sessions_list(struct protection *import) {
 }
 
 static bool read_tombstone_list(struct protection *import) {
-    return give_out(import, true) && know_sessions(import) && read_list(import, "tombstones", read_tombstone);
+    return union_know_sessions(import) && read_list(import, "tombstones", read_tombstone);
 }
 
 static bool read_quarantine_list(struct protection *import) {
@@ -424,8 +305,7 @@ static enum signer_error run(struct protection *import, const char *json, size_t
     changes_init(&import->changes);
     bool read = read_all(import);
     changes_free(&import->changes);
-    free(import->known);
-    import->known = NULL;
+    union_free(import);
     if (read) return SIGNER_OK;
     return import->error != SIGNER_OK ? import->error : ERR_VALIDATION;
 }

@@ -11,10 +11,10 @@ struct protection_counts {
     uint64_t seq;
 };
 
-/* Reads the whole text first, then gives the changes in bodies of about 1 MiB to `commit`, which checks,
- * appends and applies each. ERR_VALIDATION for a text that
- * breaks the form: then nothing was given out. ERR_CAPACITY where a union would break a bound; what was
- * given out before stands. */
+/* Reads the whole text first, then gives the changes to `commit`, which checks, appends and applies them: in
+ * one body, so all or none, up to 15 MiB of them (a hundred thousand tombstones); beyond that in several, each
+ * of which only adds refusals. ERR_VALIDATION for a text that breaks the form: then nothing was given out.
+ * ERR_CAPACITY where a union would break a bound; what was given out before stands. */
 enum signer_error protection_import(struct protection_counts *counts, struct state *state, const char *json, size_t len,
                                     uint64_t hash_key,
                                     enum signer_error (*commit)(void *argument, struct changes *changes,

@@ -128,7 +128,7 @@ enum signer_error round1_prepare(struct call *call, struct interactive_seat *sea
 enum signer_error round1_draw(struct call *call, struct interactive_seat *seat, struct failure *why) {
     struct engine *engine = call->engine;
     if (call->locked || !seat->key_package) return fail(why, ERR_INTERNAL, "nonces are drawn outside the lock");
-    if (fault_hit(FAULT_RANDOM) != FAULT_NONE) return fail(why, ERR_INTERNAL, "injected fault before the draw");
+    if (fault_hit(FAULT_BEFORE_DRAW) != FAULT_NONE) return fail(why, ERR_INTERNAL, "injected fault before the draw");
     uint8_t os[2][32], random[2][32];
     void *nonces = NULL;
     const struct frost_key_package *key = vault_borrow(engine->vault, seat->key_package, SECRET_KEY_PACKAGE, NULL);

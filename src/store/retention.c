@@ -1,5 +1,8 @@
 /* What may be deleted once a snapshot is durable (sealed-store 35.8 deletion). */
+#include <fcntl.h>
+
 #include "store/audit.h"
+#include "store/header.h"
 #include "store/internal.h"
 #include "store/io.h"
 #include "store/names.h"
@@ -68,24 +71,58 @@ static enum signer_error unlink_file(const struct core *core, const struct numbe
     return SIGNER_OK;
 }
 
+/* Left behind by a rekey that was cut short. */
+static bool is_under_another_key(const struct core *core, const struct numbered_file *file) {
+    char name[FILE_NAME_BYTES];
+    uint8_t page[STORE_PAGE];
+    struct file_header header;
+    struct failure unheard = {0};
+    int descriptor = -1;
+    file_name(name, file->kind, file->number);
+    bool read = place_file(&core->place, core->place.directory, name, O_RDONLY, &descriptor, &unheard) == SIGNER_OK &&
+                descriptor >= 0 &&
+                io_read(core->platform, descriptor, page, sizeof page, 0, name, &unheard) == SIGNER_OK;
+    place_shut(&core->place, &descriptor);
+    return read && header_decode(&header, page, file->kind, file->number, core->master, core->store_id) ==
+                       ERR_STATE_KEY_MISMATCH;
+}
+
+/* Unlinks what is below the path, off it, or under another key; lowest numbers first, so that what a cut run
+ * leaves of another key is always lowest. */
+static enum signer_error unlink_needless(const struct core *core, const struct path_log *path, size_t count,
+                                         const struct names *names, uint64_t oldest, bool *other_key,
+                                         struct failure *why) {
+    const uint64_t head = path[count - 1].header.number;
+    bool looked[KIND_AUDIT + 1] = {false};
+    enum signer_error error = SIGNER_OK;
+    *other_key = false;
+    for (size_t i = 0; i < names->count && error == SIGNER_OK; i++) {
+        const struct numbered_file *file = &names->files[i];
+        const bool kept = file->kind == KIND_AUDIT || file->number >= head ||
+                          (file->number >= oldest && on_path(path, count, file->number));
+        if (kept && file->kind != KIND_AUDIT) continue;
+        const bool foreign = !looked[file->kind] && is_under_another_key(core, file);
+        looked[file->kind] = !foreign;
+        *other_key = *other_key || foreign;
+        if (foreign || !kept) error = unlink_file(core, file, why);
+    }
+    return error;
+}
+
 enum signer_error retention_run(const struct core *core, const struct path_log *path, size_t count, uint64_t purge_seq,
                                 struct failure *why) {
     const size_t first = retention_first(path, count, purge_seq);
-    const uint64_t oldest = path[first].header.number, head = path[count - 1].header.number;
     struct names names;
+    bool other_key = false;
     enum signer_error error = names_read(&names, &core->place, why);
     if (error != SIGNER_OK) return error;
     error = keep_all_verdicts(core, &path[first].header, &names, purge_seq, why);
-    for (size_t i = 0; i < names.count && error == SIGNER_OK; i++) { /* lowest first */
-        const struct numbered_file *file = &names.files[i];
-        if (file->kind == KIND_AUDIT || file->number >= head) continue;
-        if (file->number >= oldest && on_path(path, count, file->number)) continue;
-        error = unlink_file(core, file, why);
-    }
+    if (error == SIGNER_OK)
+        error = unlink_needless(core, path, count, &names, path[first].header.number, &other_key, why);
     names_free(&names);
     if (error == SIGNER_OK) error = audit_trim(core, why);
-    /* Also with nothing removed: the sync of an earlier run may have failed. */
-    if (error == SIGNER_OK && purge_seq > 0)
+    /* After a PURGE also with nothing removed: the sync of an earlier run may have failed. */
+    if (error == SIGNER_OK && (purge_seq > 0 || other_key))
         error = place_sync(&core->place, core->place.directory, "the store directory", why);
     return error;
 }
