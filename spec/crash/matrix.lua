@@ -157,15 +157,16 @@ local function run_child(operation, place, key_group, armed)
     return report
 end
 
--- A clock that was wrong writes another time: what is durable must be what was in memory.
+-- A clock that was wrong or gone records another time (D-039): what is durable must be what was in memory.
 local function after_of(armed, report, known)
-    return armed.kind == "jump_back" and report and report.verdict == "ok" and report.memory or known.after
+    local wrong = armed.point == "clock" and report and report.verdict == "ok" and report.memory ~= ""
+    return wrong and report.memory or known.after
 end
 
--- Half of the very first lock file, or of one whose id is cleared: sectors are old or new (sealed-store 35.14), so no
+-- Half of the very first lock file, or of one whose id changes: sectors are old or new (sealed-store 35.14), so no
 -- disk leaves this. It is refused, and nothing is there that could be lost.
 local function half_a_lock(operation, armed, why)
-    return (operation.empty or operation.clears_lock) and armed.kind == "torn" and why:find("the lock file", 1, true)
+    return (operation.empty or operation.new_lock) and armed.kind == "torn" and why:find("the lock file", 1, true)
 end
 
 --- One case from fork to verdict. @return string "before" or "after"; raises what is wrong
@@ -177,7 +178,7 @@ local function judge(operation, place, key_group, armed, known)
     if why and half_a_lock(operation, armed, why) then return "before" end
     assert(good, "the store does not open: " .. tostring(why))
     local after = after_of(armed, report, known)
-    if operation.opens and armed.kind == "jump_back" then after = found end -- creation wrote the time
+    if operation.opens and armed.point == "clock" then after = found end -- creation wrote the time
     local side = found == after and "after" or found == known.before and "before"
     assert(side, "a state between before and after")
     if report then
@@ -232,7 +233,7 @@ local function judge_tool(operation, place, key_group, armed, known)
     copy(folder, twin)
     local found, why = view(operation, folder, key_group)
     if half_a_lock(operation, armed, why) then return "before" end
-    local wrong_time = armed.kind == "jump_back" and report and report.verdict == "ok"
+    local wrong_time = armed.point == "clock" and report and report.verdict == "ok"
         and not found:find("^refused")
     local side = (found == known.after or wrong_time) and "after" or found == known.before and "before"
     assert(side, "a state between before and after: " .. why)

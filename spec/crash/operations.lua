@@ -9,6 +9,7 @@
 --   empty = true      no store to begin with
 --   fill(folder)      changes the files of the closed store, or puts some where there is none
 --   tool = true       an offline act: no engine is open, before and after are what an opening finds
+--     new_lock        the lock file gets another id
 --     views           list of settings under which an opening is tried (default: those of the operation)
 --     done            reason code of the act where it was finished already
 --     check(folder, side)   what else must hold

@@ -88,7 +88,7 @@ return function(add, registry)
         check = function(folder, side) whole(folder, side == "after" and NEW_KEY or ("5a"):rep(32)) end,
     })
 
-    add({ name = "adopt", tool = true, run = act(tools.adopt), fill = function(folder)
+    add({ name = "adopt", tool = true, new_lock = true, run = act(tools.adopt), fill = function(folder)
         os.remove(folder .. STATE .. ".mark")
         os.remove(folder .. STATE .. ".lock")
     end })
@@ -116,7 +116,7 @@ return function(add, registry)
     add({ name = "protection in", tool = true, run = act(function(engine) return tools.import(engine, json) end) })
 
     add({
-        name = "set aside", tool = true, clears_lock = true,
+        name = "set aside", tool = true, new_lock = true,
         environment = { TBTC_SIGNER_STATE_CORRUPTION_POLICY = "quarantine_and_reset" },
         views = { {} },
         fill = function(folder)

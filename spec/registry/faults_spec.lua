@@ -30,19 +30,23 @@ local whole = registry.delete("old") .. registry.tombstone("old", A, 3) .. regis
     .. registry.append("wallet", 2, pack(">I8 I8 I2", 2, 1, 3) .. "\0\0") .. op("score", "\0\9" .. pack(">I8", 1))
     .. op("refresh_epoch", pack(">I8", 2)) .. op("purge")
 
---- Makes each allocation of `check` fail in turn; returns how many there were.
+--- Makes each allocation of `check` fail in turn; returns how many there were. Some it can do without (points that
+--- are read one by one then).
 local function fail_each(book, changes, check)
-    local before, secrets = book.state:digest(), book.state:live_secrets()
+    local before, secrets, spared = book.state:digest(), book.state:live_secrets(), 0
     for nth = 1, 10000 do
         fault.arm("allocation", "error", nth)
         local good, why = pcall(check)
         local hits = fault.hits("allocation")
         fault.clear()
+        if good and hits < nth then return nth - 1 end
         if good then
-            assert.is_true(hits < nth)
-            return nth - 1
+            spared = spared + 1
+            assert.is_true(spared <= 2)
+            book.state:drop()
+        else
+            assert.equal("OUT_OF_MEMORY", why.error)
         end
-        assert.equal("OUT_OF_MEMORY", why.error)
         assert.equal(hex(before), hex(book.state:digest()))
         assert.equal(secrets, book.state:live_secrets())
         assert.is_nil(book.state:session("new"))
@@ -78,7 +82,7 @@ describe("allocation fault", function()
     end)
 
     it("D-068 in a builder is answered by the check", function()
-        local told = 0
+        local told, spared = 0, 0
         for nth = 1, 20 do
             local book = furnished()
             fault.arm("allocation", "error", nth)
@@ -90,14 +94,14 @@ describe("allocation fault", function()
             fault.clear()
             if built and hits >= nth then
                 local good, why = pcall(book.state.check, book.state, changes)
-                assert.is_false(good)
-                assert.equal("OUT_OF_MEMORY", why.error)
-                told = told + 1
+                assert.is_true(good or why.error == "OUT_OF_MEMORY")
+                spared, told = spared + (good and 1 or 0), told + (good and 0 or 1)
+                book.state:drop()
             end
             changes:free()
             assert.is_true(not built or book.state:live_secrets() == 2)
         end
-        assert.is_true(told > 5)
+        assert.is_true(told > 5 and spared < told)
     end)
 
     it("35.10 in a replay is told as such", function()
