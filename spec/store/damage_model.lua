@@ -285,7 +285,8 @@ end
 local function parts_outcome(store, path, bytes)
     local kind, number = model.kind_of(path)
     local fault = bytes ~= store.files[path] and (header_fault(store, path, bytes:sub(1, HEADER)) or "state_corrupt") or nil
-    local needed = kind == "snapshot" and number == store.head and not store.older
+    local first = kind == "snapshot" and number == store.head
+    local needed = first and (not store.older or fault == "state_version_unsupported") -- never gone without
     return needed and fault or full(store).full, fault or "whole"
 end
 
