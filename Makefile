@@ -42,7 +42,7 @@ BUILD_WITH = +@$(MAKE) $(if $(V),,-s) --no-print-directory $(if $(filter -j% --j
 SAY = $(if $(V),,@echo "  $(1) $@";)
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash damage workload stress bench install clean lint-tree FORCE
+.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash damage workload stress bench install uninstall clean lint-tree FORCE
 
 all: deps-quiet ## build the library, the Lua module and the command (the default)
 	$(BUILD_WITH) $(BUILD)/libfrost_tbtc.so $(BUILD)/tbtc_signer.so $(BUILD)/tbtc-signer
@@ -165,17 +165,11 @@ bench: all ## time the main operations, beside the Rust crate where cargo is the
 	$(BUILD_WITH) VARIANT=bench $(BUILD)/bench/calls
 	@scripts/bench
 
-install: all ## install into PREFIX (default /usr/local)
-	install -d $(DESTDIR)$(PREFIX)/lib/lua/5.4 $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/bin
-	install -m 644 include/frost_tbtc.h $(DESTDIR)$(PREFIX)/include/
-	install -m 755 $(BUILD)/libfrost_tbtc.so $(DESTDIR)$(PREFIX)/lib/libfrost_tbtc.so.4
-	ln -sf libfrost_tbtc.so.4 $(DESTDIR)$(PREFIX)/lib/libfrost_tbtc.so
-	install -m 755 $(BUILD)/tbtc_signer.so $(DESTDIR)$(PREFIX)/lib/lua/5.4/tbtc_signer.so
-	install -m 755 scripts/tbtc-signer $(DESTDIR)$(PREFIX)/bin/tbtc-signer
-	install -d $(DESTDIR)$(PREFIX)/share/tbtc-signer
-	cp -R policies $(DESTDIR)$(PREFIX)/share/tbtc-signer/
-	@$(if $(DESTDIR),:,ldconfig 2>/dev/null || :)
-	@echo "installed; try: $(PREFIX)/bin/tbtc-signer doctor"
+install: all ## install into PREFIX (default /usr/local), below DESTDIR
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install
+
+uninstall: ## take away what install put there
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install --remove
 
 clean: ## remove what was built
 	rm -rf $(BUILD)
