@@ -236,6 +236,13 @@ describe("init_signer_config", function()
             (engine:refuse("build_taproot_tx", transactions.request())))
     end)
 
+    it("pol 2.8 takes the counter file with its path, and not beside anchor pins", function()
+        local counter = { state_store_anchor = "counter_file", state_store_anchor_path = "/elsewhere/counter" }
+        assert.equal("validation_error", refused(anchors(counter), "state_store_anchor"))
+        counter.profile = "development"
+        install(counter)
+    end)
+
     it("CFG-15, CFG-16 takes anchor members together, four alone in development", function()
         for name in pairs(anchors()) do
             if name ~= "profile" then

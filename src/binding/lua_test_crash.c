@@ -2,8 +2,9 @@
  *
  *   test_crash.signing_share(engine, session_id, member) -> 32 bytes
  *   test_crash.nonces(engine, session_id, member) -> hiding, binding    the live entry is gone afterwards
- *   test_crash.commit(engine, changes [, leave])    one CHANGE, appended and waited for as a call does; with
- *       `leave` nobody waits for it
+ *   test_crash.commit(engine, changes [, leave [, class]])    one CHANGE or NOTE, appended and waited for as a
+ *       call does; with `leave` nobody waits for it. Class: "reserved" (default), "ordinary", "protecting",
+ *       "finalizing", "rollback", "rekey"
  *   test_crash.digest(engine) -> 32 bytes over what records say: without the open number, the purge seq and
  *       the witness's digests, which differ from file to file
  *   test_crash.snapshot(engine) -> { op || payload, … } of the durable state, in the order of a snapshot
@@ -82,6 +83,10 @@ static int take_nonces(lua_State *L) {
 static int commit(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     struct changes *changes = luaL_checkudata(L, 2, TEST_CHANGES);
+    static const char *const names[] = {"reserved", "ordinary", "protecting", "finalizing", "rollback", "rekey", NULL};
+    static const enum record_class classes[] = {RECORD_RESERVED,   RECORD_ORDINARY, RECORD_PROTECTING,
+                                                RECORD_FINALIZING, RECORD_ROLLBACK, RECORD_REKEY};
+    const enum record_class class = classes[luaL_checkoption(L, 4, "reserved", names)];
     struct failure why = {0};
     struct call *call = calloc(1, sizeof *call);
     if (!call) return luaL_error(L, "out of memory");
@@ -89,7 +94,8 @@ static int commit(lua_State *L) {
     enum signer_error error;
     do {
         error = call_enter(call, &why);
-        if (error == SIGNER_OK) error = call_commit(call, changes, RECORD_RESERVED, &why);
+        if (error == SIGNER_OK)
+            error = changes->counted ? call_commit(call, changes, class, &why) : call_note(call, changes, &why);
         call_leave(call);
         if (error != ERR_AGAIN) break;
         error = call_make_ready(call, &why);

@@ -9,7 +9,6 @@
 #define CERTIFICATES_MAX 1024u        /* sealed-store 28.2 */
 #define INTENT_BYTES_MAX 16777128u    /* sealed-store 28.1 */
 #define CHECKPOINT_ZERO_AT 97u
-#define CHECKPOINT_GENERATION_AT 216u
 
 static bool in_snapshot(const struct draft *draft) {
     return draft->type == RECORD_SNAP_PART;

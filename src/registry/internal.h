@@ -9,6 +9,8 @@
 #include "registry/tombstones.h"
 #include "registry/witness.h"
 
+#define CHECKPOINT_GENERATION_AT 216u /* in a checkpoint (24.4) */
+
 /* What the state holds once. A draft works on a copy. */
 struct globals {
     bool has_engine_state;

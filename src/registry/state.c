@@ -452,6 +452,11 @@ const uint8_t *state_checkpoint(const struct state *state, uint8_t kind) {
     return kind >= 1 && kind <= 2 && state->globals.has_checkpoint[kind] ? state->globals.checkpoint[kind] : NULL;
 }
 
+uint64_t state_checkpoint_generation(const struct state *state, uint8_t kind) {
+    const uint8_t *checkpoint = state_checkpoint(state, kind);
+    return checkpoint ? load_be64(checkpoint + CHECKPOINT_GENERATION_AT) : 0;
+}
+
 bool state_anchor_confirmed(const struct state *state, uint64_t *seq, uint8_t chain[32]) {
     if (!state->globals.anchor_confirmed) return false;
     *seq = state->globals.anchor_seq;

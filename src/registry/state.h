@@ -237,7 +237,10 @@ bool state_rebase_due(const struct state *state, uint64_t maximum_records, uint6
 
 /* Anchor and trust records (ops 48 to 53), opaque. `kind`: 1 latest, 2 base. */
 #define CHECKPOINT_BYTES 560
-const uint8_t *state_checkpoint(const struct state *state, uint8_t kind); /* NULL: none */
+/* Acknowledged checkpoints (24.4). NULL, 0: none. */
+enum checkpoint_kind { CHECKPOINT_LATEST = 1, CHECKPOINT_BASE = 2 };
+const uint8_t *state_checkpoint(const struct state *state, uint8_t kind);
+uint64_t state_checkpoint_generation(const struct state *state, uint8_t kind);
 bool state_anchor_confirmed(const struct state *state, uint64_t *seq, uint8_t chain[32]);
 const struct text_set *state_trust_certificates(const struct state *state);
 bool state_trust_intent(const struct state *state, struct bytes *request_json);

@@ -7,6 +7,7 @@
 
 #include "base/probe.h"
 #include "session/gates.h"
+#include "session/history.h"
 #include "session/kept_rounds.h"
 #include "session/live.h"
 
@@ -180,18 +181,6 @@ static enum signer_error write_record(struct call *call, const struct changes *r
     return SIGNER_OK;
 }
 
-/* The record whose generation fills the witness history moves its base (sealed-store 35.8, D-089). With
- * a base checkpoint the anchor moves it (D-185). */
-static enum signer_error bound_history(struct call *call, struct changes *record, struct failure *why) {
-    uint64_t maximum = 0;
-    uint64_t base = 0;
-    if (state_checkpoint(call->engine->state, 2)) return SIGNER_OK;
-    enum signer_error error = settings_u64(&call->engine->settings, SETTING_STATE_WITNESS_MAX_RECORDS, &maximum, why);
-    if (error == SIGNER_OK && state_rebase_due(call->engine->state, maximum, &base))
-        change_witness_rebase(record, base);
-    return error;
-}
-
 enum signer_error call_commit(struct call *call, struct changes *changes, enum record_class class,
                               struct failure *why) {
     if (!call->locked || call->committed) return fail(why, ERR_INTERNAL, "a commit needs the lock and comes once");
@@ -203,7 +192,7 @@ enum signer_error call_commit(struct call *call, struct changes *changes, enum r
     changes_join(&record, &call->housekeeping);
     changes_join(&record, changes);
     changes_join(&record, &call->verdict_record);
-    enum signer_error error = bound_history(call, &record, why);
+    enum signer_error error = history_bound(&record, call->engine->state, class, &call->engine->witness_limits, why);
     if (error == SIGNER_OK) error = write_record(call, &record, RECORD_CHANGE, class, why);
     changes_free(&record);
     call->committed = error == SIGNER_OK;

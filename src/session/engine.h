@@ -53,7 +53,8 @@ struct engine {
     bool poisoned;                  /* a fault struck between append and the end of apply */
     struct store *store;
     struct state *state;
-    uint64_t max_sessions; /* as read when the state opened */
+    uint64_t max_sessions; /* as read when the state opened, as are the next ones */
+    struct witness_limits witness_limits;
     struct state_context sink_context;
     struct counter_anchor anchor; /* of state_store_anchor; its path NULL without one */
     struct live_table *live;

@@ -29,11 +29,13 @@ static enum signer_error read_limits(struct engine *engine, struct store_options
     if (error == SIGNER_OK)
         error = settings_u64(&engine->settings, SETTING_POLICY_AUDIT_MAX_BYTES, &options->audit_bytes_max, why);
     if (error == SIGNER_OK) error = settings_u64(&engine->settings, SETTING_MAX_SESSIONS, &engine->max_sessions, why);
+    if (error == SIGNER_OK) error = settings_witness_limits(&engine->settings, &engine->witness_limits, why);
     options->corrupt_backup_limit = (uint32_t)backups;
+    options->pinned = engine->witness_limits.pinned;
     return error;
 }
 
-/* policy-and-lifecycle 2.8; pins of the signed service are another thing. */
+/* policy-and-lifecycle 2.8; not beside the pins of a signed service. */
 static enum signer_error read_anchor(struct engine *engine, struct store_options *options, struct failure *why) {
     uint64_t window = 0;
     int kind = 0, policy = 0;
@@ -47,6 +49,8 @@ static enum signer_error read_anchor(struct engine *engine, struct store_options
     const bool lazy = strcmp(setting_words(SETTING_STATE_STORE_ANCHOR_POLICY)[policy], "lazy") == 0;
     if (counter != (path && !setting_is_blank(path)))
         error = fail(why, ERR_CONFIGURATION, "state_store_anchor_path is needed with counter_file, and only then");
+    else if (counter && options->pinned)
+        error = fail(why, ERR_VALIDATION, "state_store_anchor does not go with the pins of an anchor service");
     else if (counter)
         error = counter_anchor_init(&engine->anchor, engine->platform, path);
     if (error == SIGNER_OK && counter)

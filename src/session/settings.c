@@ -404,7 +404,7 @@ void settings_warn_start(struct settings *settings, size_t local_seats) {
         settings_is_production(settings))
         notice("state_corruption_policy has no effect in production: damaged state is refused");
     if (settings_text(settings, SETTING_STATE_ANCHOR_BINDING_HASH, &text)) {
-        notice("state_anchor settings are checked, but this build does not enforce an anchor");
+        notice("state_anchor pins bound the records since the last acknowledgement; this build takes none");
         free(text);
     }
     warn_caps(settings, local_seats);

@@ -125,6 +125,15 @@ enum signer_error settings_firewall_enforced(struct settings *settings, bool *ou
  * ending with a quote character (D-145). Development default: <temp dir>/frost_tbtc_engine_state.json. */
 enum signer_error settings_state_path(struct settings *settings, char **out, struct failure *why);
 
+/* What bounds the witness history (sealed-store 22, 35.8; D-185). */
+struct witness_limits {
+    uint64_t maximum;   /* state_witness_max_records */
+    bool pinned;        /* pins of a signed anchor service are set */
+    uint64_t threshold; /* records at which it is rotated; without pins the highest that a pin may say */
+};
+/* Checks all pins of either source (CFG-15): ERR_VALIDATION; ERR_CONFIGURATION, ERR_OUT_OF_MEMORY. */
+enum signer_error settings_witness_limits(struct settings *settings, struct witness_limits *out, struct failure *why);
+
 /* The plan of the key provider, without reading a key: kind, command (freed by the caller, NULL for
  * env) and time-out. ERR_CONFIGURATION: unknown word, env in production, no command. */
 struct key_plan {

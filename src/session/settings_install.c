@@ -184,6 +184,7 @@ static const enum setting anchor_settings[] = {SETTING_STATE_ANCHOR_BINDING_HASH
                                                SETTING_STATE_ANCHOR_TRUST_CERTIFICATE_DIGEST};
 #define ANCHOR_SETTINGS (sizeof anchor_settings / sizeof *anchor_settings)
 #define ANCHOR_SETTINGS_DEVELOPMENT 4 /* CFG-15 */
+#define WITNESS_RESERVE 8             /* sealed-store 22 */
 
 /* A strong Ed25519 key and the SHA-256 of its SubjectPublicKeyInfo form (2.6). */
 static enum signer_error check_anchor_key(struct settings *candidate, enum setting key_setting,
@@ -227,7 +228,7 @@ static enum signer_error check_anchor(struct settings *candidate, struct failure
     if (!error) error = settings_u64(candidate, SETTING_STATE_WITNESS_MAX_RECORDS, &records, why);
     if (!error) error = settings_u64(candidate, SETTING_STATE_WITNESS_ROTATION_THRESHOLD_RECORDS, &threshold, why);
     if (error) return error;
-    if (records < 8 || threshold > records - 8)
+    if (records < WITNESS_RESERVE || threshold > records - WITNESS_RESERVE)
         return refuse(SETTING_STATE_WITNESS_ROTATION_THRESHOLD_RECORDS, why,
                       "must be at most state_witness_max_records - 8");
     if (few) return SIGNER_OK;
@@ -240,6 +241,38 @@ static enum signer_error check_anchor(struct settings *candidate, struct failure
     return SIGNER_OK;
 }
 
+/* The anchor members of the settings, as a candidate of their own. */
+static enum signer_error copy_anchor(struct settings *candidate, struct settings *from, struct failure *why) {
+    enum signer_error error = SIGNER_OK;
+    if (!settings_is_production(from)) error = settings_put(candidate, SETTING_PROFILE, "development", 11, why);
+    for (enum setting setting = 0; setting < SETTING_COUNT && !error; setting++) {
+        const enum setting_family family = setting_info(setting)->family;
+        char *text;
+        if (family != SETTING_FAMILY_ANCHOR && family != SETTING_FAMILY_WITNESS) continue;
+        error = settings_copy(from, setting, &text, why);
+        if (!error && text) error = settings_put(candidate, setting, text, strlen(text), why);
+        free(text);
+    }
+    return error;
+}
+
+enum signer_error settings_witness_limits(struct settings *settings, struct witness_limits *out, struct failure *why) {
+    struct settings candidate;
+    *out = (struct witness_limits){0};
+    enum signer_error error = settings_u64(settings, SETTING_STATE_WITNESS_MAX_RECORDS, &out->maximum, why);
+    if (error) return error;
+    settings_candidate(&candidate);
+    error = copy_anchor(&candidate, settings, why);
+    if (!error) error = check_family(&candidate, SETTING_FAMILY_ANCHOR, why);
+    if (!error) error = check_anchor(&candidate, why);
+    if (!error)
+        error = settings_optional_u64(&candidate, SETTING_STATE_WITNESS_ROTATION_THRESHOLD_RECORDS, &out->threshold,
+                                      &out->pinned, why);
+    if (!out->pinned) out->threshold = out->maximum > WITNESS_RESERVE ? out->maximum - WITNESS_RESERVE : 0;
+    settings_free(&candidate);
+    return error;
+}
+
 /* Our settings that hang together (2.8), and what a release build does not have (D-025). */
 static enum signer_error check_general(struct settings *candidate, struct failure *why) {
     int anchor;
@@ -247,9 +280,12 @@ static enum signer_error check_general(struct settings *candidate, struct failur
     enum signer_error error = settings_word(candidate, SETTING_STATE_STORE_ANCHOR, &anchor, why);
     if (!error) error = settings_flag(candidate, SETTING_PERMIT_PLAINTEXT_STATE_ROLLBACK, &plaintext, why);
     if (error) return error;
-    if (anchor == 1) return refuse(SETTING_STATE_STORE_ANCHOR, why, "this build has no anchor but none");
-    if (candidate->value[SETTING_STATE_STORE_ANCHOR_PATH])
-        return refuse(SETTING_STATE_STORE_ANCHOR_PATH, why, "is given without state_store_anchor counter_file");
+    const bool counter = anchor == 1;
+    if (counter != (candidate->value[SETTING_STATE_STORE_ANCHOR_PATH] != NULL))
+        return refuse(SETTING_STATE_STORE_ANCHOR_PATH, why,
+                      "goes with state_store_anchor counter_file, and only with it");
+    if (counter && candidate->value[SETTING_STATE_ANCHOR_BINDING_HASH])
+        return refuse(SETTING_STATE_STORE_ANCHOR, why, "does not go with the pins of an anchor service");
 #ifndef SIGNER_TEST
     if (plaintext)
         return refuse(SETTING_PERMIT_PLAINTEXT_STATE_ROLLBACK, why, "release builds read no plaintext state");

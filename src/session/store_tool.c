@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "session/history.h"
 #include "session/opening.h"
 
 static enum signer_error plan_for_tool(struct engine *engine, struct store_plan *plan, struct failure *why) {
@@ -148,7 +149,7 @@ struct uniting {
     const char *json;
     size_t len;
     uint64_t hash_key;
-    uint64_t witness_max;
+    const struct witness_limits *limits;
     struct store *store;
     struct state *state;
 };
@@ -156,10 +157,8 @@ struct uniting {
 static enum signer_error commit(void *argument, struct changes *changes, struct failure *why) {
     const struct uniting *uniting = argument;
     struct store_position position;
-    uint64_t base;
-    if (!state_checkpoint(uniting->state, 2) && state_rebase_due(uniting->state, uniting->witness_max, &base))
-        change_witness_rebase(changes, base);
-    enum signer_error error = changes_check(uniting->state, changes, why);
+    enum signer_error error = history_bound(changes, uniting->state, RECORD_RESERVED, uniting->limits, why);
+    if (error == SIGNER_OK) error = changes_check(uniting->state, changes, why);
     if (error != SIGNER_OK) return error;
     do {
         error = store_append(uniting->store, RECORD_CHANGE, RECORD_RESERVED, changes->body.data, changes->body.len,
@@ -187,13 +186,11 @@ enum signer_error store_tool_import(struct protection_counts *counts, struct eng
                                     size_t len, struct failure *why) {
     struct store_plan plan;
     struct store_result result;
-    struct uniting uniting = {.counts = counts, .json = json, .len = len};
+    struct uniting uniting = {.counts = counts, .json = json, .len = len, .limits = &engine->witness_limits};
     platform_random(engine->platform, &uniting.hash_key, sizeof uniting.hash_key);
     enum signer_error error = open_existing(&plan, engine, why);
     /* Nobody else holds the state here. */
     plan.options.sink.lock = plan.options.sink.unlock = NULL;
-    if (error == SIGNER_OK)
-        error = settings_u64(&engine->settings, SETTING_STATE_WITNESS_MAX_RECORDS, &uniting.witness_max, why);
     if (error == SIGNER_OK) error = with_store(&result, &plan.options, unite, &uniting, why);
     store_plan_free(&plan);
     return error;

@@ -25,7 +25,7 @@ static uint64_t commit_next_offset(const struct store *store) {
 }
 
 static bool has_room(const struct store *store, enum record_class class, size_t len) {
-    uint64_t reserve = class == RECORD_RESERVED ? 0 : LOG_RESERVE;
+    const uint64_t reserve = class & RECORD_USES_RESERVE ? 0 : LOG_RESERVE;
     return commit_next_offset(store) + align_up(frame_bytes(len), FRAME_ALIGN) + reserve <= store->head.size;
 }
 
@@ -80,7 +80,7 @@ static enum signer_error write_frame(struct store *store, const struct pending *
     return io_failed(why, "write", "the log");
 }
 
-static void push_pending(struct store *store, struct pending *pending, bool strict, uint64_t offset) {
+static void push_pending(struct store *store, struct pending *pending, enum record_class class, uint64_t offset) {
     if (store->last)
         store->last->next = pending;
     else
@@ -91,15 +91,15 @@ static void push_pending(struct store *store, struct pending *pending, bool stri
     memcpy(store->head.chain, pending->chain, sizeof pending->chain);
     store->head.end = offset + pending->len;
     store->sync_begun = false;
-    if (strict) store->strict_ticket = pending->ticket;
+    if (class & RECORD_NEEDS_RECEIPT) store->strict_ticket = pending->ticket;
     if (pending->purge) {
         store->purge_seq = pending->seq;
         store->purge_ticket = pending->ticket;
     }
 }
 
-static enum signer_error append(struct store *store, enum record_type type, bool strict, const uint8_t *body,
-                                size_t len, struct store_position *position, struct failure *why) {
+static enum signer_error append(struct store *store, enum record_type type, enum record_class class,
+                                const uint8_t *body, size_t len, struct store_position *position, struct failure *why) {
     const uint64_t offset = commit_next_offset(store);
     struct pending *pending = seal(store, type, body, len);
     if (!pending) return fail_plain(why, ERR_OUT_OF_MEMORY);
@@ -108,7 +108,7 @@ static enum signer_error append(struct store *store, enum record_type type, bool
         free(pending);
         return error;
     }
-    push_pending(store, pending, strict, offset);
+    push_pending(store, pending, class, offset);
     position->ticket = pending->ticket;
     position->seq = pending->seq;
     memcpy(position->chain, pending->chain, sizeof position->chain);
@@ -123,7 +123,7 @@ enum signer_error store_append(struct store *store, enum record_type type, enum 
     if (len > FRAME_BODY_MAX) return fail(why, ERR_CAPACITY, "a record of %zu bytes is too large", len);
     pthread_mutex_lock(&store->mutex);
     if (is_ready(store, class, len))
-        error = append(store, type, type == RECORD_CHANGE && class == RECORD_RESERVED, body, len, position, why);
+        error = append(store, type, class, body, len, position, why);
     else if (len > store->wanted)
         store->wanted = len;
     pthread_mutex_unlock(&store->mutex);
@@ -313,7 +313,7 @@ static enum signer_error commit_extend(struct store *store, enum record_class cl
     const struct platform *platform = store->core.platform;
     const int file = store->head.file;
     const uint64_t from = store->head.size;
-    const uint64_t reserve = class == RECORD_RESERVED ? 0 : LOG_RESERVE;
+    const uint64_t reserve = class & RECORD_USES_RESERVE ? 0 : LOG_RESERVE;
     /* Records of the reserve class may still be appended meanwhile: one page more for the next place. */
     const uint64_t wanted = commit_next_offset(store) + STORE_PAGE + frame_bytes(len) + reserve;
     const uint64_t to = from + align_up(wanted > from ? wanted - from : 1, LOG_STEP);

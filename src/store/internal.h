@@ -69,7 +69,7 @@ struct store {
     bool anchor_known, anchoring;  /* it has a point for this store; somebody is asking it */
     struct anchor_point anchor_at; /* newest receipt */
     uint64_t anchor_ticket;        /* tickets up to it are covered */
-    uint64_t strict_ticket;        /* newest protected record */
+    uint64_t strict_ticket;        /* newest record that needs a receipt */
     struct log_tail torn;          /* dropped at open */
 };
 

@@ -83,7 +83,8 @@ static void write_close(struct store *store) {
     uint64_t now;
     if (platform_wall_ms(platform, &now) != SIGNER_OK) return;
     store_be64(body, now);
-    if (store_append(store, RECORD_CLOSE, RECORD_RESERVED, body, sizeof body, &position, &ignored) != SIGNER_OK) return;
+    if (store_append(store, RECORD_CLOSE, RECORD_PROTECTING, body, sizeof body, &position, &ignored) != SIGNER_OK)
+        return;
     pthread_mutex_lock(&store->mutex);
     commit_sync(store);
     bool synced = store->health == LOG_GOOD;

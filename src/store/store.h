@@ -30,8 +30,18 @@ enum record_type {
     RECORD_AUDIT_PART = 18
 };
 
-/* Who may use the room kept for protection (sealed-store 35.7). */
-enum record_class { RECORD_ORDINARY, RECORD_RESERVED };
+/* What a record may use up, and what its reply waits for. */
+enum record_class {
+    RECORD_ORDINARY = 0,
+    RECORD_USES_RESERVE = 1,  /* the room of the log kept for protection (sealed-store 35.7) */
+    RECORD_NEEDS_RECEIPT = 2, /* of a strict anchor (35.11) */
+    RECORD_USES_LAST = 4,     /* the last records before an acknowledgement is due (D-185); not the store's affair */
+    RECORD_PROTECTING = RECORD_USES_RESERVE, /* coarse start with a transition, retire, CLOSE */
+    RECORD_FINALIZING = RECORD_NEEDS_RECEIPT,
+    RECORD_RESERVED = RECORD_USES_RESERVE | RECORD_NEEDS_RECEIPT, /* round 2, aggregate */
+    RECORD_ROLLBACK = RECORD_USES_RESERVE | RECORD_USES_LAST,     /* of the canary */
+    RECORD_REKEY = RECORD_USES_RESERVE | RECORD_NEEDS_RECEIPT | RECORD_USES_LAST
+};
 
 /* How the owner of the state reads bodies. `state` is whatever state_new made. Snapshots are built
  * beside running calls on a state of their own, so all but the live state must bear threads. */

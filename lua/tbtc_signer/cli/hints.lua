@@ -9,6 +9,7 @@ local BY_REASON = {
     state_foreign_store = "the lock file belongs to another store; move it aside only if this store is meant to be here",
     state_io = "look at the disk and its log; nothing was lost, the same call may be tried again",
     state_anchor_unavailable = "bring the anchor back: the file of state_store_anchor_path, whole and with its lock",
+    state_acknowledgement_required = "nothing was done; let the anchor service acknowledge the state, then repeat the call",
     state_import_conflict = "a store is at this path already (tbtc-signer store info shows it); if a state file lies beside"
         .. " it, find the true one and move the other away",
     state_corrupt = "do not delete anything; restore the whole of state path, .lock, .mark and .store from one backup"
