@@ -329,10 +329,26 @@ describe("sandbox", function()
             fails("local s = ('9'):rep(65000) while true do local _ = tonumber(s) end", "instruction_limit")
             fails("local s = ('a'):rep(60000) local m = ('a'):rep(30000) .. 'b' while true do local _ = s:find(m) end", "instruction_limit")
             fails("local s = ('9'):rep(4000) while true do local _ = tonumber(s) end", "instruction_limit")
-            fails("local s = ('x'):rep(60000) while true do s:byte(1, -1) end", "instruction_limit")
+            fails("local s = ('x'):rep(60000) while true do s:byte(1, 250) end", "instruction_limit")
             fails("local x, y = ('x'):rep(30000), ('y'):rep(30000) while true do local _ = x .. y end", "instruction_limit")
             fails("local t = {} for i = 1, 250000 do t[i] = {} end while true do local _ = {} end", "limit")
             assert.is_true(os.clock() - started < 60)
+        end)
+
+        it("values of a call, a return or ... do not grow: one instruction would move them all", function()
+            local started = os.clock()
+            local many = {}
+            for i = 1, 100 do many[i] = i end
+            local list = table.concat(many, ",")
+            local limit = "more_than_250_values"
+            fails("local function g() end local function f(n, ...) if n == 0 then while true do g(...) end end return f(n - 1, " ..
+                list .. ", ...) end f(1500)", limit)
+            fails("local function f(n) if n == 0 then return end return " .. list .. ", f(n - 1) end while true do local _ = { f(1500) } end",
+                limit)
+            fails("local function f(n, ...) return n > 0 and pcall(f, n - 1, " .. list .. ", ...) end while true do f(10) end", limit)
+            fails("pcall(string.byte, ('x'):rep(251), 1, -1) return allow()", limit)
+            allows("local function f(...) return ... end if select('#', f(('x'):rep(250):byte(1, -1))) == 250 then return allow() end")
+            assert.is_true(os.clock() - started < 20)
         end)
 
         it("collections under memory pressure are charged", function()

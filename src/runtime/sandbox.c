@@ -38,10 +38,24 @@ static void spend(struct sandbox *sandbox, uint64_t cost) {
     if (sandbox->spent > sandbox->limits.instructions) abort_script(sandbox, "instruction limit");
 }
 
+/* One instruction moves all values of a call, a return or `...`; a function could grow them without end. */
+static bool moves_too_much(lua_State *L, lua_Debug *where) {
+    if (where->event == LUA_HOOKRET) {
+        lua_getinfo(L, "r", where);
+        return where->ntransfer > SANDBOX_UNPACK_MAX;
+    }
+    if (!lua_getlocal(L, where, -(SANDBOX_UNPACK_MAX + 1))) return false;
+    lua_pop(L, 1);
+    return true;
+}
+
 static void hook(lua_State *L, lua_Debug *where) {
-    (void)where;
     struct sandbox *sandbox = sandbox_of(L);
-    if (!sandbox->abort) spend(sandbox, HOOK_INTERVAL * sandbox->weight);
+    if (sandbox->abort || where->event == LUA_HOOKCOUNT) {
+        if (!sandbox->abort) spend(sandbox, HOOK_INTERVAL * sandbox->weight);
+    } else if (moves_too_much(L, where)) {
+        abort_script(sandbox, "more than 250 values");
+    }
     if (sandbox->abort) luaL_error(L, "%s", sandbox->abort);
 }
 
@@ -199,7 +213,7 @@ static void run_in_state(struct sandbox_verdict *out, struct sandbox *sandbox, s
     }
     *(struct sandbox **)lua_getextraspace(L) = sandbox;
     sandbox->L = L;
-    lua_sethook(L, hook, LUA_MASKCOUNT, HOOK_INTERVAL);
+    lua_sethook(L, hook, LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, HOOK_INTERVAL);
     lua_pushcfunction(L, run_script);
     lua_pushlightuserdata(L, run);
     int status = lua_pcall(L, 1, 0, 0);

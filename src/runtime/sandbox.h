@@ -24,7 +24,7 @@
 /* Limits inside: what one value or one library call may reach. */
 #define SANDBOX_TEXT_MAX 65536u  /* bytes of a string */
 #define SANDBOX_ENTRIES_MAX 4096 /* entries that sort, concat or move touch */
-#define SANDBOX_UNPACK_MAX 250   /* values that unpack gives */
+#define SANDBOX_UNPACK_MAX 250   /* values that unpack or a function gives, or `...` holds */
 #define SANDBOX_NESTING_MAX 16   /* pcall and sort inside each other */
 
 struct sandbox_limits {
