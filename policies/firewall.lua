@@ -5,7 +5,8 @@
 -- this file there, and set TBTC_SIGNER_POLICY_DIRECTORY (or the init member policy_directory) to it.
 -- A script can only refuse what the built-in rules allow; it can never allow what they refuse. An error,
 -- a limit (10,000,000 instructions, 16 MiB of memory, 1 MiB of input) or an answer other than
--- `allow()` or `refuse(code, detail)` counts as a refusal too.
+-- `allow()` or `refuse(code, detail)` counts as a refusal too. 1 MiB holds 8,000 to 9,000 outputs: a script of
+-- yours is given no longer transaction, so that one is refused.
 --
 -- What `input` holds (integers are integers, satoshis throughout):
 --
@@ -19,7 +20,9 @@
 -- below. There is no clock, no file, no randomness: the same input gives the same verdict, so a verdict
 -- that was recorded can be checked later.
 --
--- A code for refuse is made of a-z, 0-9 and _ (at most 64); it stands in the answer that the host gets.
+-- A script may name its `version`, a text of at most 64 bytes, which goes into the record of each verdict
+-- beside the SHA-256 of the source. A code for refuse is made of a-z, 0-9 and _ (at most 64); it stands in
+-- the answer that the host gets.
 -- policies/samples/ has examples that do refuse.
 
 return {

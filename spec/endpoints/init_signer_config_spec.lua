@@ -110,6 +110,20 @@ describe("init_signer_config", function()
         assert.equal(45000, engine:must("roast_liveness_policy").coordinator_timeout_ms)
     end)
 
+    it("CFG-6 names the member that it does not know, as far as it is a name", function()
+        local function message(body)
+            local code, envelope = engine:refuse("init_signer_config", body)
+            assert.equal("validation_error", code)
+            return envelope.message
+        end
+        assert.truthy(message('{"max_sesions":5}'):find("unknown member 'max_sesions'", 1, true))
+        assert.truthy(message('{"profile":"development","\\u0078":null}'):find("unknown member 'x'", 1, true))
+        assert.truthy(message('{"":1}'):find("unknown member ''", 1, true))
+        assert.truthy(message('{"a\\nb\\u00e9\\"c":1}'):find("unknown member 'a_b___c'", 1, true))
+        local long = ("n"):rep(100)
+        assert.truthy(message(('{"%s":1}'):format(long)):find("unknown member '" .. long:sub(1, 64) .. "' and more", 1, true))
+    end)
+
     it("refuses wrong types at once", function()
         for _, body in ipairs({
             '{"profile":1}', '{"max_sessions":"5"}', '{"max_sessions":-1}', '{"max_sessions":1.0}', '{"max_sessions":1e3}',

@@ -95,6 +95,43 @@ describe("policy scripts", function()
             end
         end)
 
+        --- A build with so many outputs that its input for a script is longer than 1 MiB.
+        local function long_build()
+            local outputs = {}
+            for i = 1, 9500 do outputs[i] = output(1000, transactions.p2tr("44")) end
+            return build({ inputs = { transactions.input(1, 10000000) }, outputs = outputs }, "long")
+        end
+
+        it("14.4 an input above 1 MiB is given to no script of an operator: a refusal that says so", function()
+            start()
+            local reply, envelope = long_build()
+            assert.is_true(reply == nil)
+            assert.equal("operator_policy_failed", envelope.reason_code)
+            assert.truthy(envelope.message:find("longer than 1 MiB", 1, true), envelope.message)
+            assert(build())
+        end)
+
+        it("D-128 the defaults refuse nothing, a transaction of that length neither", function()
+            if engine then engine:close() end
+            engine = engines.new({ ENFORCE_SIGNING_POLICY_FIREWALL = "true" })
+            assert.is_string(assert(long_build()).tx_hex)
+        end)
+
+        it("14.4 an operator's script runs anew for every question; a default of ours is believed", function()
+            start()
+            local function runs_of(id)
+                local before = signer.sandbox.runs()
+                assert(build({}, id))
+                return signer.sandbox.runs() - before
+            end
+            assert.equal(1, runs_of("twice"))
+            assert.equal(1, runs_of("twice"))
+            engine:close()
+            engine = engines.new({ ENFORCE_SIGNING_POLICY_FIREWALL = "true" })
+            assert.equal(1, runs_of("once"))
+            assert.equal(0, runs_of("once"))
+        end)
+
         it("is not asked while the firewall is off", function()
             start({ firewall = body("return refuse('no')") }, { ENFORCE_SIGNING_POLICY_FIREWALL = "false" })
             assert(build())
@@ -333,6 +370,35 @@ describe("policy scripts", function()
             assert(group:open({ session = "another" }))
             write(folder, "quarantine", ALLOW)
             assert(group:round2(package))
+        end)
+
+        it("R2-1, 14.4 round 2 asks about whom it comes to: nobody, the seat, or the members of a package that fits", function()
+            local group, folder = group_with()
+            local package = group:prepare()
+            local function runs(work)
+                local before = signer.sandbox.runs()
+                work()
+                return signer.sandbox.runs() - before
+            end
+            assert.equal(0, runs(function() refused("session_not_found", group:round2(package, { session = "none" })) end))
+            assert.equal(0, runs(function()
+                refused("validation_error", group:round2(package, { attempt_id = ("ab"):rep(32) }))
+            end))
+            local commitments = {}
+            for member = 1, 2 do commitments[member] = group:round1({ member = member }).commitments_hex end
+            local other = group:package(commitments, { message = ("\x43"):rep(32) })
+            local function refuse_of(member)
+                write(folder, "quarantine",
+                    body(("if input.member_identifier == %d then return refuse('avoided') end return allow()"):format(member)))
+            end
+            assert.equal(1, runs(function() refused("validation_error", group:round2(other)) end))
+            refuse_of(2)
+            refused("validation_error", group:round2(other)) -- step 13 before step 14
+            refuse_of(1) -- step 10 before step 13
+            refused({ code = "quarantine_policy_rejected", reason = "operator_policy_refused" }, group:round2(other))
+            write(folder, "quarantine", ALLOW)
+            assert.equal(2, runs(function() assert(group:round2(package)) end))
+            assert.equal(0, runs(function() refused("consumed_nonce_replay", group:round2(package)) end))
         end)
 
         it("PS-2 a refusing script stops no abort and no aggregate", function()

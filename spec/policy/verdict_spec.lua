@@ -10,7 +10,7 @@ local vectors = require("spec.support.vectors")
 
 local refused = signing.assert_refused
 local HOOKS = { "firewall", "dkg_admission", "quarantine" }
-local SCRIPT = [[return { evaluate = function(input)
+local SCRIPT = [[return { version = "2.1 beta", evaluate = function(input)
     if input.session_id == "held" then return refuse("too_much", "a coin") end
     if input.session_id == "broken" then error("oh") end
     return allow()
@@ -67,7 +67,8 @@ describe("verdict record", function()
         assert(build("session"))
         local list = verdicts_of(group.folder)
         assert.equal(1, #list)
-        assert_one(list[1], { allow = true, policy = "firewall", version = "", rule = "", reason = "", session = "session" })
+        assert_one(list[1], { allow = true, policy = "firewall", version = "2.1_beta", rule = "",
+            reason = "", session = "session" })
         local input = cjson.decode(list[1].input)
         assert.equal("build", input.moment)
         assert.equal("session", input.session_id)
@@ -79,8 +80,8 @@ describe("verdict record", function()
         refused({ code = "signing_policy_rejected", reason = "operator_policy_failed" }, build("broken"))
         local list = verdicts_of(group.folder)
         assert.equal(2, #list)
-        assert_one(list[1], { allow = false, rule = "too_much", reason = "a_coin", session = "held" })
-        assert_one(list[2], { allow = false, rule = "operator_policy_failed", session = "broken" })
+        assert_one(list[1], { allow = false, version = "2.1_beta", rule = "too_much", reason = "a_coin", session = "held" })
+        assert_one(list[2], { allow = false, version = "2.1_beta", rule = "operator_policy_failed", session = "broken" })
         assert.truthy(list[2].reason:find("oh", 1, true))
         assert.is_nil(group:session("held"))
     end)
@@ -91,7 +92,7 @@ describe("verdict record", function()
         assert(group:round2(package, { message = message }))
         local seen = {}
         for _, one in ipairs(verdicts_of(group.folder)) do
-            assert_one(one, { allow = true, session = "session" })
+            assert_one(one, { allow = true, version = "2.1_beta", session = "session" })
             seen[#seen + 1] = one.policy
         end
         -- build; open with its first binding; round 2: the own seat, the transaction, the package's other member

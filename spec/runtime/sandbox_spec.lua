@@ -33,6 +33,25 @@ describe("sandbox", function()
             assert.are.same({ allowed = false, failed = false, code = "x", detail = "" }, evaluate("return refuse('x')"))
         end)
 
+        it("35.6 carry the version that the script names, a text of at most 64 bytes, cleaned", function()
+            local function of(version, body)
+                return sandbox.evaluate({ name = "spec", input = {}, source = ("return { version = %s, evaluate = function() %s end }")
+                    :format(version, body or "return allow()") })
+            end
+            assert.equal("1.0.2_rc_", of('"1.0.2 rc\\1"').version)
+            assert.equal(("v"):rep(64), of(('"%s"'):format(("v"):rep(64))).version)
+            assert.equal("7", of('"7"', "error('no')").version)
+            assert.equal("7", of('"7"', "return refuse('no')").version)
+            assert.is_nil(of('""').version)
+            assert.is_nil(of("nil").version)
+            for _, bad in ipairs({ "1", "true", "{}", ('"%s"'):format(("v"):rep(65)) }) do
+                local verdict = of(bad)
+                assert.is_true(verdict.failed)
+                assert.truthy(verdict.detail:find("version", 1, true))
+                assert.is_nil(verdict.version)
+            end
+        end)
+
         it("are the only thing that counts", function()
             for _, value in ipairs({ "", "true", "false", "nil", "1", "'allow'", "{}", "allow", "{ allowed = true }", "allow(), 1", "1, allow()" }) do
                 fails("return " .. value, "returned_no_verdict")

@@ -101,6 +101,15 @@ static int step_round1_commitments(lua_State *L) {
     return 2;
 }
 
+/* -> nil, "seat" or "package". No lock. */
+static int step_round2_question(lua_State *L) {
+    static const char *const texts[] = {
+        [ROUND2_ASKS_NOTHING] = NULL, [ROUND2_ASKS_SEAT] = "seat", [ROUND2_ASKS_PACKAGE] = "package"};
+    struct call *call = binding_check_call(L, 1);
+    lua_pushstring(L, texts[round2_question(call, check_seat(L))]);
+    return 1;
+}
+
 static int step_round2_share(lua_State *L) {
     struct failure why = {0};
     uint8_t share[FROST_SHARE_BYTES];
@@ -125,6 +134,7 @@ static const luaL_Reg round1_steps[] = {
 };
 
 static const luaL_Reg round2_steps[] = {
+    {"question", step_round2_question},
     {"find_session", step_seat_find_session},
     {"refuse_consumed", step_seat_refuse_consumed},
     {"refuse_final", step_round2_refuse_final},

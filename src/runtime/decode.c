@@ -11,7 +11,7 @@
 
 #define PATH_MAX_TEXT 160
 
-/* Where we are, for error texts: names come from the schema, never from the input. */
+/* Where we are, for error texts: names come from the schema. */
 struct place {
     const struct place *outer;
     const char *name;
@@ -256,6 +256,23 @@ static const struct schema_member *find_member(const struct schema_type *type, c
     return NULL;
 }
 
+#define UNKNOWN_NAME_MAX 64
+
+/* The name as it came, as far as it is one: letters, digits and `_`; anything else is `_`. */
+static void refuse_unknown(const struct decoder *decoder, const struct place *place, const struct json_token *key) {
+    char name[UNKNOWN_NAME_MAX + 1];
+    struct json_text text;
+    size_t len = key->decoded_len < UNKNOWN_NAME_MAX ? key->decoded_len : UNKNOWN_NAME_MAX;
+    json_text_init(&text, key);
+    for (size_t i = 0; i < len; i++) {
+        int byte = json_text_next(&text);
+        bool plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
+        name[i] = plain ? (char)byte : '_';
+    }
+    name[len] = 0;
+    refuse(decoder, place, "unknown member '%s'%s", name, key->decoded_len > len ? " and more" : "");
+}
+
 static void skip_value(const struct decoder *decoder, const struct place *place) {
     struct json_token token;
     next(decoder, place, &token);
@@ -272,7 +289,7 @@ static void decode_object(const struct decoder *decoder, const struct schema_typ
     while (next(decoder, place, &key) != JSON_OBJECT_END) {
         const struct schema_member *member = find_member(type, &key);
         if (!member) {
-            if (type->strict) refuse(decoder, place, "unknown member");
+            if (type->strict) refuse_unknown(decoder, place, &key);
             skip_value(decoder, place);
             continue;
         }

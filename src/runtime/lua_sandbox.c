@@ -1,11 +1,11 @@
 /* The sandbox as a Lua module, require("signer.sandbox"). It needs no engine.
  *
- *   sandbox.evaluate{ source =, name =, input =, settings = } -> {allowed, failed, code, detail}
+ *   sandbox.evaluate{ source =, name =, input =, settings = } -> {allowed, failed, code, detail, version or nil}
  *       input, settings: plain tables (integers, texts, booleans, lists, tables with text keys); anything
  *       else in them, and every limit, gives failed
  *   sandbox.inspect{ source =, name =, settings = } -> {failed, detail, settings}
  *       loads the script without asking it; `settings` are the settled ones
- * In the test build `memory` and `instructions` set other limits. */
+ * In the test build `memory` and `instructions` set other limits, and sandbox.runs() counts. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -44,7 +44,7 @@ static struct bytes source_member(lua_State *L) {
 }
 
 static void push_verdict(lua_State *L, const struct sandbox_verdict *verdict) {
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
     lua_pushboolean(L, verdict->allowed);
     lua_setfield(L, -2, "allowed");
     lua_pushboolean(L, verdict->failed);
@@ -53,6 +53,9 @@ static void push_verdict(lua_State *L, const struct sandbox_verdict *verdict) {
     lua_setfield(L, -2, "code");
     lua_pushstring(L, verdict->detail);
     lua_setfield(L, -2, "detail");
+    if (!*verdict->version) return;
+    lua_pushstring(L, verdict->version);
+    lua_setfield(L, -2, "version");
 }
 
 /* Input that cannot be given to a script is a failure like any other. */
@@ -125,9 +128,21 @@ static int embedded(lua_State *L) {
     return 0;
 }
 
+#ifdef SIGNER_TEST
+static int count_runs(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)sandbox_runs());
+    return 1;
+}
+#endif
+
 int luaopen_runtime_sandbox(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"evaluate", evaluate}, {"inspect", inspect}, {"embedded", embedded}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"evaluate", evaluate},
+                                         {"inspect", inspect},
+                                         {"embedded", embedded},
+#ifdef SIGNER_TEST
+                                         {"runs", count_runs},
+#endif
+                                         {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

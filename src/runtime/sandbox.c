@@ -3,6 +3,7 @@
 
 #include <lauxlib.h>
 #include <locale.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +109,8 @@ static void *allocate(void *context, void *old, size_t old_size, size_t size) {
 struct run {
     const char *name;
     struct bytes source, input, settings;
-    struct buffer *settled;     /* inspection only */
+    struct buffer *settled; /* inspection only */
+    char version[SANDBOX_VERSION_MAX + 1];
     struct sandbox_verdict got; /* of the script, when it made one */
     bool made;
 };
@@ -158,6 +160,27 @@ static void settle_settings(lua_State *L, int policy, int given) {
     lua_settop(L, settled);
 }
 
+static void clean(char *out, size_t size, const char *text) {
+    size_t len = 0;
+    for (const unsigned char *at = (const unsigned char *)text; *at && len + 1 < size; at++) {
+        bool plain = (*at >= '0' && *at <= '9') || (*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z') ||
+                     strchr("-_.:/", *at) != NULL;
+        if ((*at & 0xc0) == 0x80) continue; /* one `_` per character */
+        out[len++] = plain ? (char)*at : '_';
+    }
+    out[len] = 0;
+}
+
+static void read_version(lua_State *L, int policy, struct run *run) {
+    size_t len = 0;
+    int type = lua_getfield(L, policy, "version");
+    const char *text = type == LUA_TSTRING ? lua_tolstring(L, -1, &len) : "";
+    if ((type != LUA_TSTRING && type != LUA_TNIL) || len > SANDBOX_VERSION_MAX)
+        luaL_error(L, "version of a script must be a text of at most %d bytes", (int)SANDBOX_VERSION_MAX);
+    clean(run->version, sizeof run->version, text);
+    lua_pop(L, 1);
+}
+
 /* (run): everything that a script can disturb. */
 static int run_script(lua_State *L) {
     struct run *run = lua_touserdata(L, 1);
@@ -168,6 +191,7 @@ static int run_script(lua_State *L) {
     lua_call(L, 0, 1);
     if (!lua_istable(L, -1)) luaL_error(L, "the script returned no table");
     int policy = lua_absindex(L, -1);
+    read_version(L, policy, run);
     if (lua_getfield(L, policy, "evaluate") != LUA_TFUNCTION) luaL_error(L, "the script has no function 'evaluate'");
     int evaluate = lua_absindex(L, -1);
     push_plain(L, run->settings);
@@ -186,17 +210,6 @@ static int run_script(lua_State *L) {
     run->got = *verdict;
     run->made = true;
     return 0;
-}
-
-static void clean(char *out, size_t size, const char *text) {
-    size_t len = 0;
-    for (const unsigned char *at = (const unsigned char *)text; *at && len + 1 < size; at++) {
-        bool plain = (*at >= '0' && *at <= '9') || (*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z') ||
-                     strchr("-_.:/", *at) != NULL;
-        if ((*at & 0xc0) == 0x80) continue; /* one `_` per character */
-        out[len++] = plain ? (char)*at : '_';
-    }
-    out[len] = 0;
 }
 
 static void set_failed(struct sandbox_verdict *out, const char *why) {
@@ -242,8 +255,19 @@ static void run_in_c_locale(struct sandbox_verdict *out, struct sandbox *sandbox
     freelocale(c_locale);
 }
 
+#ifdef SIGNER_TEST
+static atomic_uint_fast64_t runs;
+
+uint64_t sandbox_runs(void) {
+    return atomic_load(&runs);
+}
+#endif
+
 static void run_limited(struct sandbox_verdict *out, struct run *run, const struct sandbox_limits *limits) {
     section_forbids("an operator's script");
+#ifdef SIGNER_TEST
+    atomic_fetch_add(&runs, 1);
+#endif
     memset(out, 0, sizeof *out);
     struct sandbox sandbox = {.limits = {SANDBOX_MEMORY_MAX, SANDBOX_INSTRUCTIONS_MAX}, .weight = 1};
     if (limits) sandbox.limits = *limits;
@@ -260,6 +284,7 @@ void sandbox_evaluate(struct sandbox_verdict *out, const char *name, struct byte
     struct run run = {.name = name, .source = source, .input = input, .settings = settings};
     run_limited(out, &run, limits);
     if (!run.made && !out->failed) set_failed(out, "no verdict");
+    memcpy(out->version, run.version, sizeof out->version);
 }
 
 void sandbox_inspect(struct sandbox_verdict *out, const char *name, struct bytes source, struct bytes settings,

@@ -2,7 +2,7 @@
  * after it (policy-and-lifecycle 14.4, D-128, D-135, D-136). No file, clock, randomness, module, metatable
  * or coroutine is in reach. Limits do not depend on the clock: the same input gives the same verdict.
  *
- * A script is a chunk that returns { settings = {name = {default =, description =}, …},
+ * A script is a chunk that returns { version = text, settings = {name = {default =, description =}, …},
  * evaluate = function(input, settings) … return allow() end }. Only `allow()` and
  * `refuse(code, detail)` make verdicts; everything else is a failure, which counts as a refusal. */
 #ifndef SIGNER_RUNTIME_SANDBOX_H
@@ -20,6 +20,7 @@
 #define SANDBOX_INSTRUCTIONS_MAX 10000000u
 #define SANDBOX_DETAIL_MAX 1024u
 #define SANDBOX_CODE_MAX 64u
+#define SANDBOX_VERSION_MAX 64u
 
 /* Limits inside: what one value or one library call may reach. */
 #define SANDBOX_TEXT_MAX 65536u  /* bytes of a string */
@@ -36,7 +37,8 @@ struct sandbox_verdict {
     bool allowed;
     bool failed; /* error, limit or nonsense: operator_policy_failed */
     char code[SANDBOX_CODE_MAX + 1];
-    char detail[SANDBOX_DETAIL_MAX + 1]; /* cleaned: [A-Za-z0-9-_.:/], anything else is `_` */
+    char detail[SANDBOX_DETAIL_MAX + 1];   /* cleaned: [A-Za-z0-9-_.:/], anything else is `_` */
+    char version[SANDBOX_VERSION_MAX + 1]; /* of the script, cleaned alike; empty where it names none */
 };
 
 /* What the allocator, the hook and the library share; reached through the state's extra space. */
@@ -59,6 +61,11 @@ void sandbox_evaluate(struct sandbox_verdict *out, const char *name, struct byte
  * `settled` gets them as bytes of plain_write. `out->failed` says whether it may be published. */
 void sandbox_inspect(struct sandbox_verdict *out, const char *name, struct bytes source, struct bytes settings,
                      struct buffer *settled);
+
+#ifdef SIGNER_TEST
+/* Scripts that ran in this process. */
+uint64_t sandbox_runs(void);
+#endif
 
 /* -- between sandbox.c and sandbox_library.c ------------------------------------------------------- */
 

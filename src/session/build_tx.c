@@ -256,8 +256,10 @@ static enum signer_error commit(struct call *call, const char *session_id, size_
 static enum signer_error build_first(struct call *call, const char *session_id, size_t len, bool create,
                                      const char *fingerprint, const struct build_plan *plan, struct build_result *out,
                                      struct failure *why) {
-    uint64_t rate;
-    enum signer_error error = pass_firewall(call, session_id, len, &plan->tx, plan->serialized.len, &rate, why);
+    uint64_t rate = 0;
+    /* Its time decides when the session may be evicted (D-124). */
+    enum signer_error error = call->clock_error ? fail_plain(why, call->clock_error) : SIGNER_OK;
+    if (!error) error = pass_firewall(call, session_id, len, &plan->tx, plan->serialized.len, &rate, why);
     if (!error) error = call_require_ready(call, RECORD_ORDINARY); /* before the token: this stage may run again */
     if (!error && rate) error = budget_take_build(call, rate, why);
     if (error) return firewall_rejected(call, session_id, len, error);

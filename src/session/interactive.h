@@ -146,6 +146,12 @@ enum signer_error round1_draw(struct call *call, struct interactive_seat *seat, 
  * and the entry as it is now answers (D-121). */
 enum signer_error round1_install(struct call *call, struct interactive_seat *seat, struct failure *why);
 
+/* Whom the operator's quarantine script has to be asked about, as the engine is now: nobody where the call will be
+ * refused before that, the own seat where it is live, every member of a package that fits. Takes the mutex for a
+ * moment and changes nothing; where it says too little, the state stage asks again. */
+enum round2_question { ROUND2_ASKS_NOTHING, ROUND2_ASKS_SEAT, ROUND2_ASKS_PACKAGE };
+enum round2_question round2_question(struct call *call, struct interactive_seat *seat);
+
 /* 8: completed meanwhile: wipes the entry. */
 enum signer_error round2_refuse_final(struct call *call, struct interactive_seat *seat, struct failure *why);
 enum signer_error round2_require_marker_room(struct call *call, struct interactive_seat *seat,

@@ -18,6 +18,21 @@ enum signer_error round2_refuse_final(struct call *call, struct interactive_seat
     return fail_final(why, seat->attempt_id, seat->view.id);
 }
 
+enum round2_question round2_question(struct call *call, struct interactive_seat *seat) {
+    enum round2_question question = ROUND2_ASKS_NOTHING;
+    if (call_enter(call, NULL) != SIGNER_OK) return question; /* said in its place */
+    const struct session *session = NULL;
+    if (seat_find_session(call, seat, NULL) == SIGNER_OK) session = seat->view.session;
+    if (session && seat->live && !session_attempt_consumed(session, seat->member, seat->attempt_id) &&
+        !session_attempt_final(session, seat->attempt_id, seat->live->message_digest, &seat->live->root) &&
+        session->sets[SET_CONSUMED_MARKERS].count < REGISTRY_ENTRIES_MAX)
+        question = seat->package && check_package_for(seat->live, seat->package, NULL) == SIGNER_OK
+                       ? ROUND2_ASKS_PACKAGE
+                       : ROUND2_ASKS_SEAT;
+    call_leave(call);
+    return question;
+}
+
 /* 9 */
 enum signer_error round2_require_marker_room(struct call *call, struct interactive_seat *seat, struct failure *why) {
     (void)call;

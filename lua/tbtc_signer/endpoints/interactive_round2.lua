@@ -37,7 +37,11 @@ function round2.gates(call, request)
         package = package,
     })
     request.attempt_id = attempt_id
-    gates.ask_signing(call, request.session_id, members(request.member_identifier, package)) -- takes effect at 10, 14
+    local question = step.question(call, request.seat) -- the scripts take effect at 10 and 14: only who gets there asks
+    if question then
+        local own = request.member_identifier
+        gates.ask_signing(call, request.session_id, question == "package" and members(own, package) or { own })
+    end
 end
 
 function round2.state(call, request)

@@ -15,8 +15,8 @@ local REMEMBERED_MAX = 512
 
 local policy = {}
 
--- Inputs that a script allowed. A script is a function of source and input alone, so the same answer
--- would come again; refusals are asked for each time.
+-- Inputs that a default of ours allowed: it refuses nothing, and the same answer would come again. An
+-- operator's script is asked anew for every question, in a state of its own.
 local allowed, remembered = {}, 0
 
 local function remember(key)
@@ -57,12 +57,12 @@ local function judge(script, json)
         answer.detail = script.reason
         return answer
     end
-    if #json > INPUT_BYTES_MAX then
-        answer.detail = "the input is longer than 1 MiB"
+    if #json > INPUT_BYTES_MAX and not script.embedded then
+        answer.detail = ("the input of %d bytes is longer than 1 MiB"):format(#json)
         return answer
     end
-    local key = script.hook .. script.sha256 .. core.sha256(json)
-    if allowed[key] then
+    local key = script.embedded and script.hook .. core.sha256(json)
+    if key and (allowed[key] or #json > INPUT_BYTES_MAX) then -- a default refuses nothing (D-128)
         answer.allowed, answer.failed = true, false
         return answer
     end
@@ -73,8 +73,8 @@ local function judge(script, json)
         settings = {},
     })
     answer.allowed, answer.failed = verdict.allowed, verdict.failed
-    answer.code, answer.detail = verdict.code, verdict.detail
-    if verdict.allowed and not verdict.failed then remember(key) end
+    answer.code, answer.detail, answer.version = verdict.code, verdict.detail, verdict.version
+    if key and verdict.allowed and not verdict.failed then remember(key) end
     return answer
 end
 
@@ -127,7 +127,7 @@ end
 -- @param hook string
 -- @param source string  of the script
 -- @param json string  the input, compact JSON
--- @return table  { allowed, failed, code, detail }
+-- @return table  { allowed, failed, code, detail, version }
 function policy.dry_run(hook, source, json)
     return judge({ hook = hook, source = source, sha256 = core.sha256(source), embedded = false }, json)
 end
