@@ -85,7 +85,8 @@ function policy.ask(call, hook, json)
     core.store_verdict(call, hook, core.sha256(json), judge(load_script(call, hook), json))
 end
 
--- Members that the quarantine script with this digest allowed: its input is the member and nothing else.
+-- Members that the default quarantine script allowed, its digest beside them: its input is the member and
+-- nothing else.
 local passed = { sha256 = nil, members = {} }
 
 --- Asks the quarantine script about each member, up to the first that it objects to.
@@ -97,16 +98,17 @@ function policy.ask_members(call, members)
     for _, member in ipairs(members) do
         if not seen[member] and member > 0 then
             seen[member] = true
-            if passed.members[member] then
+            if script.embedded and passed.members[member] then
                 known[#known + 1] = member
             else
                 local answer = judge(script, core.quarantine_input(member))
                 core.store_member_verdict(call, member, answer)
                 if answer.failed or not answer.allowed then break end
-                passed.members[member] = true
+                passed.members[member] = script.embedded or nil
             end
         end
     end
+    if #known == 0 then return end
     core.store_allowed_members(call, known,
         { sha256 = script.sha256, embedded = script.embedded, allowed = true, failed = false })
 end
