@@ -19,7 +19,7 @@ describe("a group of three nodes", function()
         local _, out = shell(("%s %s node run --dir %s --member %d --roster %s/roster.json >>%s/log 2>&1 & echo $!"):format(
             settings(member), COMMAND, dir, member, folder, dir))
         pids[member] = out:match("%d+")
-        for _ = 1, 200 do
+        for _ = 1, 3000 do
             if shell("test -S " .. dir .. "/socket") == 0 then return end
             os.execute("sleep 0.02")
         end
@@ -89,7 +89,7 @@ describe("a group of three nodes", function()
 
     it("does not serve without keys, settings or a store that it can use", function()
         local function run_node(member, dir, environment)
-            return shell(("%s timeout 20 %s node run --dir %s --member %d --roster %s/roster.json"):format(
+            return shell(("%s timeout 120 %s node run --dir %s --member %d --roster %s/roster.json"):format(
                 environment, COMMAND, dir, member, folder))
         end
         local status, _, problem = run_node(1, folder .. "/nobody", settings(1))
@@ -164,7 +164,7 @@ describe("a group of three nodes", function()
 
     it("goes on without a node that stands still", function()
         os.execute("kill -STOP " .. pids[1])
-        local status, out, problem = heartbeat("heartbeat-4", 4, "--timeout 1")
+        local status, out, problem = heartbeat("heartbeat-4", 4, "--timeout 4") -- of which the others need a moment each
         os.execute("kill -CONT " .. pids[1])
         assert.equal(0, status, problem)
         assert.same({ 2, 3 }, json.decode(out).signers)

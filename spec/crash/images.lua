@@ -21,7 +21,7 @@ function images.start(command, environment)
     }, function(_, signal) process.ended = signal or 0 end))
     output:read_start(function(_, data) process.text = process.text .. (data or "") end)
     function process.wait(until_true)
-        local limit = luv.hrtime() + 20e9
+        local limit = luv.hrtime() + 120e9
         while not until_true() do
             assert(luv.hrtime() < limit, "the process does not come to its point:\n" .. process.text)
             assert(not process.ended, "the process ended:\n" .. process.text)
@@ -30,7 +30,7 @@ function images.start(command, environment)
         end
     end
     function process.await_end()
-        local limit = luv.hrtime() + 20e9
+        local limit = luv.hrtime() + 120e9
         while not process.ended and luv.hrtime() < limit do
             luv.run("nowait")
             luv.sleep(5)

@@ -27,7 +27,7 @@ local function run(folder, key_group, first, moment, point, nth)
         text = text .. (data or "")
         closed = closed or not data
     end)
-    local limit = luv.hrtime() + 30e9
+    local limit = luv.hrtime() + 180e9
     while not ended and not text:find("ready\n", 1, true) and luv.hrtime() < limit do
         luv.run("nowait")
         luv.sleep(1)

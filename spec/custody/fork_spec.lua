@@ -43,7 +43,7 @@ describe("a forked child", function()
         engine:abandon()
         local again = engines.new({}, { folder = engine.folder })
         local answer
-        for _ = 1, 100 do -- the child runs its handler some time after the fork
+        for _ = 1, 3000 do -- the child runs its handler some time after the fork
             answer = ask(again)
             if answer == "session_not_found" then break end
             os.execute("sleep 0.02")

@@ -116,18 +116,18 @@ describe("a member with 100 hostile packages", function()
     end)
 
     it("works at most three times as long", function()
-        local function quickest(own)
-            local least = math.huge
-            for _ = 1, 5 do
-                local start = os.clock()
-                assert.equal(3, #parts(own))
-                least = math.min(least, os.clock() - start)
-            end
-            return least
+        local function time(own)
+            local start = os.clock()
+            assert.equal(3, #parts(own))
+            return os.clock() - start
         end
-        local honest = quickest(view({ "honest" }, true))
+        local honest, quickest = view({ "honest" }, true), math.huge
         for _, kind in ipairs { "equal", "opposite", "one_in_all", "cancelling" } do
-            assert.is_true(quickest(view({ kind }, true)) < 3 * honest, kind)
+            local own, least, rounds = view({ kind }, true), math.huge, 0
+            repeat -- processor time, in turns: a busy machine needs more of them, one that is too slow never gets there
+                quickest, least, rounds = math.min(quickest, time(honest)), math.min(least, time(own)), rounds + 1
+            until (rounds >= 3 and least < 3 * quickest) or rounds == 50
+            assert.is_true(least < 3 * quickest, kind)
         end
     end)
 end)

@@ -43,7 +43,7 @@ describe("concurrency", function()
 
     --- Waits until `hits` threads stand at the point.
     local function await(point, hits)
-        local deadline = os.time() + 10
+        local deadline = os.time() + 120
         while fault.hits(point) < hits do
             assert(os.time() <= deadline, "nobody came to " .. point)
             luv.sleep(5)

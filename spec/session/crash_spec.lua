@@ -27,7 +27,7 @@ local LOOP = [[
 --- The wallet after the kill; the dead process may hold the lock for another moment.
 local function reopen(folder, key_group)
     local after = signing.reopen({ folder = folder, key_group = key_group })
-    for _ = 1, 500 do
+    for _ = 1, 6000 do
         local _, err = after:round1({ session = "none" })
         if err.reason_code ~= "state_locked" then return after end
         luv.sleep(10)

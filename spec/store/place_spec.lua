@@ -172,7 +172,7 @@ describe("store place", function()
             local child = store:fork_idle()
             store:close()
             local reason, again
-            for _ = 1, 200 do -- until the child has run its first lines
+            for _ = 1, 6000 do -- until the child has run its first lines
                 reason, again = disk.refusal(directory)
                 if not reason then break end
                 disk.shell("sleep 0.01")
@@ -189,7 +189,7 @@ describe("store place", function()
                 assert.is_true(child > 0)
                 store:close()
                 local reason, again
-                for _ = 1, 200 do -- until the child has run its first lines
+                for _ = 1, 6000 do -- until the child has run its first lines
                     reason, again = disk.refusal(place)
                     if not reason then break end
                     disk.shell("sleep 0.01")

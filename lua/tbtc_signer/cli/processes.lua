@@ -31,7 +31,7 @@ function processes.start(options)
     return child
 end
 
---- Ends all children: politely, then for certain after a second.
+--- Ends all children: politely, then for certain after a second; waits ten seconds for that.
 function processes.stop_all()
     for child in pairs(processes.running) do child.kill("sigterm") end
     local deadline = uv.hrtime() + 1000000000
@@ -40,16 +40,30 @@ function processes.stop_all()
         uv.sleep(5)
     end
     for child in pairs(processes.running) do child.kill("sigkill") end
-    deadline = uv.hrtime() + 1000000000
+    deadline = uv.hrtime() + 10000000000
     while next(processes.running) and uv.hrtime() < deadline do
         uv.run("nowait")
         uv.sleep(5)
     end
 end
 
---- Ends all children at once. Safe inside a callback of the event loop, where the loop must not be run.
+--- Whether a process runs no more; one that its parent has not asked for yet counts as ended. Needs /proc,
+--- without it the answer is true.
+local function has_ended(pid)
+    local file = io.open(("/proc/%d/stat"):format(pid))
+    local state = file and (file:read("a") or ""):match("%) (%a)")
+    if file then file:close() end
+    return state == nil or state == "Z" or state == "X"
+end
+
+--- Ends all children at once and waits for their end. Safe inside a callback of the event loop, where the
+--- loop must not be run.
 function processes.kill_all()
     for child in pairs(processes.running) do child.kill("sigkill") end
+    local deadline = uv.hrtime() + 10000000000
+    for child in pairs(processes.running) do
+        while not has_ended(child.pid) and uv.hrtime() < deadline do uv.sleep(2) end
+    end
 end
 
 --- Calls `clean_up` on SIGINT, SIGTERM and SIGHUP, then ends with 128 + the signal's number.
@@ -76,10 +90,10 @@ local function remove_once(path)
     uv.fs_rmdir(path)
 end
 
---- Removes a folder and what is in it, again and again for a second where a dying child still writes.
+--- Removes a folder and what is in it, again and again for ten seconds where a dying child still writes.
 --- @param path string
 function processes.remove_tree(path)
-    for _ = 1, 50 do
+    for _ = 1, 500 do
         remove_once(path)
         if not uv.fs_stat(path) then return end
         uv.sleep(20)
