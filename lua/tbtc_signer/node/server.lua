@@ -23,6 +23,11 @@ server.ENDPOINTS = {
     roast_liveness_policy = true,
 }
 
+--- What an answer repeats of a name that it does not know.
+local function name_of(value)
+    return type(value) == "string" and value:sub(1, 64) or type(value)
+end
+
 local methods = {}
 
 function methods.status(node)
@@ -36,16 +41,17 @@ end
 
 --- The rehearsal: the share of one session is computed, its record durable, and it never leaves.
 local function withhold(node, params, reply)
-    if node.hold_session ~= params.request.session_id or params.endpoint ~= "interactive_round2" then return false end
+    local session_id = params.request.session_id
+    if not session_id or session_id ~= node.hold_session or params.endpoint ~= "interactive_round2" then return false end
     node.hold_session = nil
-    node.log("share withheld for session " .. params.request.session_id)
+    node.log("share withheld for session " .. session_id)
     reply.notice({ event = "share_withheld" })
     return true
 end
 
 function methods.call(node, params, reply)
     if not server.ENDPOINTS[params.endpoint] or type(params.request) ~= "table" then
-        return nil, { code = "unknown_endpoint", message = "no such endpoint on this socket: " .. tostring(params.endpoint) }
+        return nil, { code = "unknown_endpoint", message = "no such endpoint on this socket: " .. name_of(params.endpoint) }
     end
     local result, problem = node.engine:call(params.endpoint, params.request)
     if result and withhold(node, params, reply) then return server.HELD end
@@ -100,7 +106,7 @@ function server.handle(node, request, reply)
     local method = methods[request.method]
     local params = type(request.params) == "table" and request.params or {}
     if not method then
-        return reply.error({ code = "unknown_method", message = "no such method: " .. tostring(request.method) })
+        return reply.error({ code = "unknown_method", message = "no such method: " .. name_of(request.method) })
     end
     local ok, result, problem = xpcall(method, debug.traceback, node, params, reply)
     if not ok then

@@ -9,12 +9,20 @@ local socket = { PATH_MAX = 100 }
 
 -- -- server ----------------------------------------------------------------------------------------
 
+local function close(stream)
+    if not stream:is_closing() then stream:close() end
+end
+
+--- Whoever asks and never reads is cut off: what waits for it would grow without end.
 local function answer(stream, message)
-    if not stream:is_closing() then stream:write(frames.pack(message)) end
+    if stream:is_closing() then return end
+    if stream:get_write_queue_size() > frames.BYTES_MAX then return close(stream) end
+    stream:write(frames.pack(message))
 end
 
 local function serve_connection(stream, handle)
     local feed = frames.reader(function(request)
+        if math.type(request.id) ~= "integer" then return close(stream) end
         local reply = {
             notice = function(notice) answer(stream, { id = request.id, notice = notice }) end,
             result = function(result) answer(stream, { id = request.id, ok = true, result = result }) end,
@@ -23,9 +31,11 @@ local function serve_connection(stream, handle)
         handle(request, reply)
     end)
     stream:read_start(function(problem, bytes)
-        if problem or not bytes or not feed(bytes) then
-            if not stream:is_closing() then stream:close() end
-        end
+        if problem or not bytes then return close(stream) end
+        -- An error that left a callback would end the process.
+        local ran, whole = xpcall(feed, debug.traceback, bytes)
+        if not ran then io.stderr:write("socket: ", whole, "\n") end
+        if not ran or not whole then close(stream) end
     end)
 end
 
@@ -69,16 +79,28 @@ local function lost(client, problem)
     end
 end
 
+--- An error as it is raised further on, whatever the other side sent for one.
+local function read_error(client, problem)
+    if type(problem) == "table" and type(problem.code) == "string" and type(problem.message) == "string" then
+        return problem
+    end
+    return { code = "node_unreachable", message = client.path .. ": an answer that is none" }
+end
+
 local function receive(client, message)
     local call = client.waiting[message.id]
     if not call then return end
     if message.notice then
-        if call.on_notice then call.on_notice(message.notice) end
+        if call.on_notice and type(message.notice) == "table" then call.on_notice(message.notice) end
         return
     end
     client.waiting[message.id] = nil
     if call.timer then call.timer:close() end
-    if message.ok then call.resume(message.result) else call.resume(nil, message.error) end
+    if message.ok and type(message.result) == "table" then
+        call.resume(message.result)
+    else
+        call.resume(nil, read_error(client, message.error))
+    end
 end
 
 --- Connects; inside a task.
