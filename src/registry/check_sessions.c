@@ -8,11 +8,7 @@
 
 static bool entry_has_form(enum session_set set, struct bytes entry) {
     if (entry.len < 1 || entry.len > SET_ENTRY_BYTES_MAX || !text_is_utf8(entry.data, entry.len)) return false;
-    if (set != SET_AUTHORIZED_MARKERS) return true;
-    for (size_t i = 0; i < entry.len; i++)
-        if (!((entry.data[i] >= '0' && entry.data[i] <= '9') || (entry.data[i] >= 'a' && entry.data[i] <= 'f')))
-            return false;
-    return entry.len == 64;
+    return set != SET_AUTHORIZED_MARKERS || (entry.len == 64 && text_is_lower_hex(entry.data, entry.len));
 }
 
 static enum signer_error session_create(struct draft *draft, struct bytes id) {

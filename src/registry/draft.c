@@ -99,10 +99,19 @@ static struct session_draft *add_session(struct draft *draft, struct bytes id) {
     return entry;
 }
 
+/* Ops on one session follow each other. */
+static struct session_draft *find_session(struct draft *draft, struct bytes id) {
+    struct session_draft *last = draft->last;
+    if (last && last->id.len == id.len && memcmp(last->id.data, id.data, id.len) == 0) return last;
+    struct tree_node *node = tree_find(&draft->sessions, &id, probe_session);
+    if (node) draft->last = DRAFT_OF(node);
+    return node ? draft->last : NULL;
+}
+
 struct session_draft *draft_session(struct draft *draft, struct bytes id, enum signer_error *error) {
     *error = SIGNER_OK;
-    struct tree_node *node = tree_find(&draft->sessions, &id, probe_session);
-    if (node) return DRAFT_OF(node)->work ? DRAFT_OF(node) : NULL;
+    struct session_draft *found = find_session(draft, id);
+    if (found) return found->work ? found : NULL;
     struct session *base = state_session(draft->state, (const char *)id.data, id.len);
     if (!base) return NULL;
     struct session *work = session_copy(base);
@@ -120,8 +129,8 @@ struct session_draft *draft_session(struct draft *draft, struct bytes id, enum s
 struct session_draft *draft_new_session(struct draft *draft, struct bytes id) {
     struct session *work = session_new(id.data, id.len);
     if (!work) return NULL;
-    struct tree_node *node = tree_find(&draft->sessions, &id, probe_session);
-    struct session_draft *entry = node ? DRAFT_OF(node) : add_session(draft, id);
+    struct session_draft *entry = find_session(draft, id);
+    if (!entry) entry = add_session(draft, id);
     if (!entry) {
         session_free(work);
         return NULL;

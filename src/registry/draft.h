@@ -36,11 +36,12 @@ struct draft {
     bool live;
     enum record_type type;
     struct failure *why;
-    struct tree sessions;   /* session_draft */
-    struct tree tombstones; /* tombstone_draft */
-    struct tree deletions;  /* deletion */
-    struct tree operators;  /* operator_entry: the new values */
-    size_t session_count;   /* after the ops so far */
+    struct tree sessions;       /* session_draft */
+    struct session_draft *last; /* touched last; NULL: none */
+    struct tree tombstones;     /* tombstone_draft */
+    struct tree deletions;      /* deletion */
+    struct tree operators;      /* operator_entry: the new values */
+    size_t session_count;       /* after the ops so far */
     size_t new_tombstones;
     struct globals globals;
     struct text_set certificates; /* new ones, behind those of the state */

@@ -18,8 +18,18 @@ static size_t utf8_sequence(const uint8_t *text, size_t left) {
     return len;
 }
 
+/* Bytes of ASCII at the front, by eights. */
+static size_t ascii_prefix(const uint8_t *text, size_t len) {
+    size_t at = 0;
+    for (uint64_t eight; at + sizeof eight <= len; at += sizeof eight) {
+        memcpy(&eight, text + at, sizeof eight);
+        if (eight & UINT64_C(0x8080808080808080)) break;
+    }
+    return at;
+}
+
 bool text_is_utf8(const uint8_t *text, size_t len) {
-    for (size_t at = 0; at < len;) {
+    for (size_t at = ascii_prefix(text, len); at < len;) {
         size_t step = utf8_sequence(text + at, len - at);
         if (step == 0) return false;
         at += step;
@@ -33,11 +43,17 @@ bool text_is_blank(const uint8_t *text, size_t len) {
     return true;
 }
 
+/* Without a branch that depends on a digit: whoever opens a large store asks this of every entry. */
+bool text_is_lower_hex(const uint8_t *text, size_t len) {
+    unsigned others = 0;
+    for (size_t i = 0; i < len; i++)
+        others |= (uint8_t)(text[i] - '0') > 9 && (uint8_t)(text[i] - 'a') > 5;
+    return others == 0;
+}
+
 bool text_is_key_group(const uint8_t *text, size_t len) {
     if (len != KEY_GROUP_TEXT_BYTES || text[0] != '0' || (text[1] != '2' && text[1] != '3')) return false;
-    for (size_t i = 0; i < len; i++)
-        if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f'))) return false;
-    return true;
+    return text_is_lower_hex(text, len);
 }
 
 struct bytes record_text(struct reader *in) {

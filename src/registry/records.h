@@ -8,6 +8,7 @@
 bool text_is_utf8(const uint8_t *text, size_t len);
 bool text_is_blank(const uint8_t *text, size_t len);
 /* 66 lower-case hex characters of a compressed point's form. */
+bool text_is_lower_hex(const uint8_t *text, size_t len);
 bool text_is_key_group(const uint8_t *text, size_t len);
 
 /* LP(text): UTF-8. */

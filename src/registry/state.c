@@ -92,6 +92,7 @@ struct session *session_new(const void *id, size_t len) {
 /* Drops fields, sets and lists. */
 static void session_clear(struct session *session) {
     for (int field = 1; field < FIELD_COUNT; field++) {
+        if (!session->values[field]) continue;
         field_value_release(session->values[field]);
         session->values[field] = NULL;
         field_value_show(session, (enum session_field)field);
@@ -127,6 +128,7 @@ struct session *session_copy(const struct session *session) {
 void session_move_content(struct session *to, struct session *from) {
     session_clear(to);
     for (int field = 1; field < FIELD_COUNT; field++) {
+        if (!from->values[field]) continue;
         to->values[field] = from->values[field];
         from->values[field] = NULL;
         field_value_show(to, (enum session_field)field);

@@ -4,16 +4,14 @@
 #include <sodium.h>
 #include <string.h>
 
-static void hash_label(crypto_hash_sha256_state *hash, const char *label) {
-    crypto_hash_sha256_init(hash);
-    crypto_hash_sha256_update(hash, (const unsigned char *)label, strlen(label) + 1);
-}
+#include "curve/sha256.h"
 
 static void labelled_hash(uint8_t out[STORE_CHAIN_BYTES], const char *label, const void *data, size_t len) {
     crypto_hash_sha256_state hash;
-    hash_label(&hash, label);
-    crypto_hash_sha256_update(&hash, data, len);
-    crypto_hash_sha256_final(&hash, out);
+    sha256_begin(&hash);
+    sha256_update(&hash, label, strlen(label) + 1);
+    sha256_update(&hash, data, len);
+    sha256_finish(&hash, out);
 }
 
 void short_checksum(uint8_t out[STORE_CHECK_BYTES], const char *label, const void *data, size_t len) {

@@ -108,6 +108,7 @@ enum signer_error lock_look(struct process_lock *lock, const struct place *place
 
 enum signer_error lock_record(struct process_lock *lock, const struct place *place, const uint8_t *store_id,
                               struct failure *why) {
+    if (store_id && lock->recorded && memcmp(lock->store_id, store_id, STORE_ID_BYTES) == 0) return SIGNER_OK;
     lock->recorded = store_id != NULL;
     if (store_id) memcpy(lock->store_id, store_id, STORE_ID_BYTES);
     return rewrite(lock, place, why);

@@ -75,29 +75,6 @@ enum signer_error parts_emit(void *argument, uint8_t op, const uint8_t *payload,
     return buffer_status(&writer->part) == SIGNER_OK ? SIGNER_OK : fail_plain(writer->why, ERR_OUT_OF_MEMORY);
 }
 
-static enum signer_error ignore_part(void *argument, const uint8_t *body, size_t len, uint64_t seq,
-                                     const uint8_t chain[STORE_CHAIN_BYTES]) {
-    (void)argument, (void)body, (void)len, (void)seq, (void)chain;
-    return SIGNER_OK;
-}
-
-enum signer_error parts_end(struct parts_writer *writer) {
-    uint8_t end[PART_END_BYTES];
-    uint64_t size = 0;
-    enum signer_error error = flush(writer);
-    if (error != SIGNER_OK) return error;
-    store_be64(end, writer->header.base_seq);
-    memcpy(end + 8, writer->header.base_chain, STORE_CHAIN_BYTES);
-    store_be64(end + 8 + STORE_CHAIN_BYTES, writer->parts);
-    error = write_frame(writer, RECORD_SNAP_END, end, sizeof end);
-    if (error == SIGNER_OK)
-        error = parts_read(writer->file, writer->header.kind, writer->header.number, &writer->header, &size,
-                           ignore_part, NULL, writer->core, writer->why);
-    if (error == SIGNER_OK && size != writer->offset)
-        error = fail(writer->why, ERR_STATE_IO, "%s reads back different", writer->name);
-    return error;
-}
-
 void parts_free(struct parts_writer *writer) {
     if (!writer->core) return;
     buffer_free(&writer->part);
@@ -145,28 +122,41 @@ static enum signer_error begin_reading(struct parts_reader *reader, int file, ui
     return SIGNER_OK;
 }
 
-/* The body of the frame at the reader's place, in memory of its own. */
-static enum signer_error read_frame(struct parts_reader *reader, struct frame_head *head, uint8_t **body) {
-    const struct frame_place place = {reader->core->store_id, reader->kind, reader->header.number, reader->key.bytes};
-    const uint8_t *bytes;
+/* The frame at the reader's place: its clear part, and its bytes with the padding. */
+static enum signer_error frame_here(struct parts_reader *reader, struct frame_head *head, const uint8_t **bytes) {
     const uint64_t left = reader->window.file_size - reader->offset;
     if (left < FRAME_OVERHEAD) return damaged(reader);
-    enum signer_error error = window_at(&reader->window, reader->offset, FRAME_OVERHEAD, &bytes, reader->why);
+    enum signer_error error = window_at(&reader->window, reader->offset, FRAME_OVERHEAD, bytes, reader->why);
     if (error != SIGNER_OK) return error;
-    if (!frame_parse(head, bytes, FRAME_OVERHEAD) || align_up(frame_bytes(head->body_len), FRAME_ALIGN) > left ||
-        head->seq != reader->seq + 1 || head->durable != 0 ||
-        memcmp(head->previous, reader->chain, sizeof reader->chain) != 0)
-        return damaged(reader);
-    const size_t len = frame_bytes(head->body_len);
-    const size_t padded = (size_t)align_up(len, FRAME_ALIGN);
-    error = window_at(&reader->window, reader->offset, padded, &bytes, reader->why);
+    if (!frame_parse(head, *bytes, FRAME_OVERHEAD)) return damaged(reader);
+    const size_t len = frame_bytes(head->body_len), padded = (size_t)align_up(len, FRAME_ALIGN);
+    if (padded > left || head->seq != reader->seq + 1 || head->durable != 0) return damaged(reader);
+    error = window_at(&reader->window, reader->offset, padded, bytes, reader->why);
+    if (error == SIGNER_OK && !sodium_is_zero(*bytes + len, padded - len)) error = damaged(reader);
+    return error;
+}
+
+static struct frame_place place_of(const struct parts_reader *reader) {
+    return (struct frame_place){reader->core->store_id, reader->kind, reader->header.number, reader->key.bytes};
+}
+
+static void step_over(struct parts_reader *reader, const struct frame_head *head) {
+    reader->seq = head->seq;
+    reader->offset += align_up(frame_bytes(head->body_len), FRAME_ALIGN);
+}
+
+/* The body of the frame at the reader's place, in memory of its own. */
+static enum signer_error read_frame(struct parts_reader *reader, struct frame_head *head, uint8_t **body) {
+    const struct frame_place place = place_of(reader);
+    const uint8_t *bytes;
+    enum signer_error error = frame_here(reader, head, &bytes);
     if (error != SIGNER_OK) return error;
+    if (memcmp(head->previous, reader->chain, sizeof reader->chain) != 0) return damaged(reader);
     *body = signer_malloc(head->body_len + 1u);
     if (!*body) return fail_plain(reader->why, ERR_OUT_OF_MEMORY);
-    if (!frame_unseal(&place, head, bytes, *body) || !bytes_are_zero(bytes + len, padded - len)) return damaged(reader);
-    chain_frame(reader->chain, bytes, len);
-    reader->seq = head->seq;
-    reader->offset += padded;
+    if (!frame_unseal(&place, head, bytes, *body)) return damaged(reader);
+    chain_frame(reader->chain, bytes, frame_bytes(head->body_len));
+    step_over(reader, head);
     return SIGNER_OK;
 }
 
@@ -210,4 +200,42 @@ enum signer_error parts_read(int file, enum store_kind kind, uint64_t number, co
     window_free(&reader.window);
     file_key_free(&reader.key);
     return error;
+}
+
+/* -- reading back --------------------------------------------------------------------------------- */
+
+/* The key was made for this file: an authentic frame with the right seq is the one that was sealed, so its
+ * body and its chain value need no second look. */
+static enum signer_error pass_frame(struct parts_reader *reader) {
+    const struct frame_place place = place_of(reader);
+    struct frame_head head;
+    const uint8_t *bytes;
+    enum signer_error error = frame_here(reader, &head, &bytes);
+    if (error == SIGNER_OK && !frame_unseal(&place, &head, bytes, NULL)) error = damaged(reader);
+    if (error == SIGNER_OK) step_over(reader, &head);
+    return error;
+}
+
+static enum signer_error read_back(const struct parts_writer *writer) {
+    struct parts_reader reader = {.core = writer->core, .kind = writer->header.kind, .why = writer->why};
+    file_name(reader.name, reader.kind, writer->header.number);
+    enum signer_error error = begin_reading(&reader, writer->file, writer->header.number, &writer->header);
+    while (error == SIGNER_OK && reader.seq < writer->seq)
+        error = pass_frame(&reader);
+    if (error == SIGNER_OK && (reader.offset != writer->offset || reader.window.file_size != writer->offset))
+        error = fail(writer->why, ERR_STATE_IO, "%s reads back different", writer->name);
+    window_free(&reader.window);
+    file_key_free(&reader.key);
+    return error;
+}
+
+enum signer_error parts_end(struct parts_writer *writer) {
+    uint8_t end[PART_END_BYTES];
+    enum signer_error error = flush(writer);
+    if (error != SIGNER_OK) return error;
+    store_be64(end, writer->header.base_seq);
+    memcpy(end + 8, writer->header.base_chain, STORE_CHAIN_BYTES);
+    store_be64(end + 8 + STORE_CHAIN_BYTES, writer->parts);
+    error = write_frame(writer, RECORD_SNAP_END, end, sizeof end);
+    return error == SIGNER_OK ? read_back(writer) : error;
 }
