@@ -66,6 +66,23 @@ describe("a call over a socket", function()
         end)
     end)
 
+    it("is not taken from whoever serves it; what a dead one left is", function()
+        local listening, problem = socket.listen(path, function() end)
+        assert.is_nil(listening)
+        assert.matches("served by another process", problem)
+        run(function()
+            local client = assert(socket.connect(path))
+            assert.same({ a = 1 }, client:call("echo", { a = 1 }, nil, 1000))
+            client:close()
+        end)
+        local kept = path .. ".kept"
+        assert(os.rename(path, kept))
+        server:close()
+        uv.run("nowait")
+        assert(os.rename(kept, path)) -- nobody serves it now
+        server = assert(socket.listen(path, function() end))
+    end)
+
     it("needs a path that fits", function()
         local listening, problem = socket.listen("/tmp/" .. ("x"):rep(120), function() end)
         assert.is_nil(listening)

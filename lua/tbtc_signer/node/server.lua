@@ -7,7 +7,8 @@ local ceremony = require("tbtc_signer.node.ceremony")
 
 local server = {}
 
---- Endpoints that the socket passes through. None takes or gives a secret.
+--- Endpoints that the socket passes through. None takes or gives a secret, or destroys a key: whoever carries
+--- messages must not be able to.
 server.ENDPOINTS = {
     version = true,
     build_taproot_tx = true,
@@ -19,7 +20,6 @@ server.ENDPOINTS = {
     verify_signature_share = true,
     interactive_aggregate = true,
     interactive_session_abort = true,
-    retire_distributed_dkg_key_packages = true,
     roast_liveness_policy = true,
 }
 

@@ -39,6 +39,15 @@ local function serve_connection(stream, handle)
     end)
 end
 
+--- Whether somebody answers at a socket. Outside the event loop.
+local function is_served(path)
+    local probe, served = uv.new_pipe(false), nil
+    probe:connect(path, function(problem) served = problem == nil end)
+    while served == nil do uv.run("once") end
+    probe:close()
+    return served
+end
+
 --- Listens at `path`, which must not exist or be a socket that nobody serves.
 --- @param path string at most 100 bytes (the limit of local sockets)
 --- @param handle function(request, reply)
@@ -47,6 +56,7 @@ function socket.listen(path, handle)
     if #path > socket.PATH_MAX then return nil, ("socket path longer than %d bytes: %s"):format(socket.PATH_MAX, path) end
     local old = uv.fs_lstat(path)
     if old and old.type ~= "socket" then return nil, path .. " exists and is no socket" end
+    if old and is_served(path) then return nil, path .. " is served by another process" end
     if old then uv.fs_unlink(path) end
     local server = uv.new_pipe(false)
     local ok, problem = server:bind(path)
