@@ -6,6 +6,8 @@ local output = require("tbtc_signer.cli.output")
 
 local dkg = {}
 
+local START_MS = 5000 -- all members take part, and they may have been started a moment ago
+
 function dkg.describe(parser, common)
     local command = common(parser:command("dkg", "Make a key with all nodes of a roster; this command only relays."))
     command:epilog([[
@@ -37,7 +39,7 @@ function dkg.run(options)
         output.line("members    %d, threshold %d", result.participant_count, result.threshold)
         output.document(result)
         return 0
-    end)
+    end, START_MS)
 end
 
 return dkg

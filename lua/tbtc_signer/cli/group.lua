@@ -12,8 +12,9 @@ local group = {}
 --- Reads the roster, connects, and runs `body(nodes, connected, failed)`; its result is the exit status.
 --- @param options table {roster = path, timeout = seconds that an answer may take}
 --- @param body function
+--- @param start_ms integer|nil how long members that are just being started are waited for
 --- @return integer status
-function group.with(options, body)
+function group.with(options, body, start_ms)
     local path = options.roster
     local members, problem = roster.read(path, engines.crypto.sha256)
     if not members then
@@ -25,6 +26,11 @@ function group.with(options, body)
     net.timeout_ms = options.timeout * 1000
     local ok, status = tasks.run(function()
         local connected, failed = net:connect_all(0)
+        if start_ms and #failed > 0 then
+            output.progress("waiting for member%s %s", #failed == 1 and "" or "s", group.names(failed))
+            net:close()
+            connected, failed = net:connect_all(start_ms)
+        end
         return body(net, connected, failed)
     end)
     net:close()
