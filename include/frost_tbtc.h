@@ -18,7 +18,7 @@
  * Fork        A child of the process that made the first call cannot use the library: calls answer
  *             internal_error / process_forked.
  * Settings    From the environment (TBTC_SIGNER_…), read at each use, until
- *             frost_tbtc_init_signer_config installs a configuration. docs/operating.md lists them. The
+ *             frost_tbtc_init_signer_config installs a configuration. docs/operations.md lists them. The
  *             least for a trial: TBTC_SIGNER_PROFILE=development, TBTC_SIGNER_STATE_PATH (a file name in
  *             a folder of mode 0700) and TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX (64 hex characters).
  *             Production, the default, refuses every call without an attestation.

@@ -15,7 +15,7 @@ end
 
 describe("the documents", function()
     it("list every setting with its default, and no other", function()
-        local page = read("docs/operating.md")
+        local page = read("docs/operations.md")
         local told, known = {}, 0
         for name, default in page:gmatch("\n| `([A-Z0-9_]+)` | ([^|]*) |") do told[name] = default end
         for name, default in read("src/session/settings.def"):gmatch('\nSETTING%(([A-Z0-9_]+), "[^"]*", %w+, ([^ ]+), ') do
@@ -44,7 +44,7 @@ describe("the documents", function()
     end)
 
     it("link to files that are there", function()
-        for _, path in ipairs({ "README.md", "docs/architecture.md", "docs/lua.md", "docs/operating.md" }) do
+        for _, path in ipairs({ "README.md", "docs/architecture.md", "docs/lua.md", "docs/operations.md" }) do
             local folder = path:match("^(.*/)") or ""
             for target in read(path):gmatch("%]%(([^)#]+)%)") do
                 local file = target:match("^https?:") and true or io.open(folder .. target)

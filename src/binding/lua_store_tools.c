@@ -9,6 +9,7 @@
  *     inspection:protection() -> JSON text, nil as above
  *     inspection:floors()     -> list of { session_id, highest_attempt_number }, nil as above
  *     inspection:close()
+ *   store_tools.is_present(engine) -> boolean
  *   result = store_tools.init(engine) | compact(engine) | rekey(engine, { command =, timeout_s = } | { variable = })
  *       | take_over(engine, lowest generation)
  *   adoption = store_tools.adopt(engine)
@@ -205,6 +206,14 @@ static int push_result(lua_State *L, const struct store_result *result) {
     return 1;
 }
 
+static int is_present(lua_State *L) {
+    struct failure why = {0};
+    bool present = false;
+    binding_check(L, store_tool_present(&present, binding_check_engine(L, 1), &why), &why);
+    lua_pushboolean(L, present);
+    return 1;
+}
+
 static int init(lua_State *L) {
     struct store_result result;
     struct failure why = {0};
@@ -294,8 +303,9 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg functions[] = {
-    {"inspect", inspect}, {"init", init},   {"take_over", take_over}, {"compact", compact},
-    {"rekey", rekey},     {"adopt", adopt}, {"import", import},       {NULL, NULL},
+    {"inspect", inspect},     {"is_present", is_present}, {"init", init},
+    {"take_over", take_over}, {"compact", compact},       {"rekey", rekey},
+    {"adopt", adopt},         {"import", import},         {NULL, NULL},
 };
 
 int luaopen_binding_store_tools(lua_State *L) {

@@ -36,6 +36,16 @@ static enum signer_error look(const struct store_options *options, struct sight 
     return error;
 }
 
+enum signer_error store_tool_present(bool *out, struct engine *engine, struct failure *why) {
+    struct store_plan plan;
+    struct sight sight = {0};
+    enum signer_error error = plan_for_tool(engine, &plan, why);
+    if (error == SIGNER_OK) error = look(&plan.options, &sight, why);
+    *out = sight.present;
+    store_plan_free(&plan);
+    return error;
+}
+
 static enum signer_error open_store(struct store **store, struct state **state, const struct store_options *options,
                                     struct store_result *out, struct failure *why) {
     struct store_info info;

@@ -17,6 +17,8 @@ struct store_result {
     bool imported; /* from an old state file */
 };
 
+/* Whether a store is there, without reading it. ERR_STATE_ROLLBACK: it is gone, but something remembers it. */
+enum signer_error store_tool_present(bool *out, struct engine *engine, struct failure *why);
 /* Makes a new store, or takes over an old state file of envelope schema 3; what a crash cut short it
  * finishes. ERR_STATE_IMPORT_CONFLICT: a store is there. */
 enum signer_error store_tool_init(struct store_result *out, struct engine *engine, struct failure *why);

@@ -18,7 +18,8 @@ enum signer_error io_failed(struct failure *why, const char *what, const char *n
     enum signer_error error = ERR_STATE_IO;
     if (errno == ENOSPC || errno == EDQUOT) error = ERR_STATE_NO_SPACE;
     if (errno == ELOOP) error = ERR_STATE_PATH_UNSAFE;
-    return fail(why, error, "%s of %s failed with errno %d", what, name, errno);
+    char text[64];
+    return fail(why, error, "%s of %s failed: %s", what, name, strerror_r(errno, text, sizeof text));
 }
 
 void store_report(const char *format, ...) {

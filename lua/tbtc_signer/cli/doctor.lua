@@ -79,7 +79,7 @@ function checks.settings()
     local results = {}
     for _, line in ipairs((ask_engine(function(engine) engine:warn_start(1) end))) do
         if not line:find("^the provenance gate") and not line:find("^state path") then
-            results[#results + 1] = warn("settings", line, "docs/operating.md tells what the setting does")
+            results[#results + 1] = warn("settings", line, "docs/operations.md tells what the setting does")
         end
     end
     if #results == 0 then results[1] = good("settings", "nothing that a start would warn of") end

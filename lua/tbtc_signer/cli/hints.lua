@@ -14,7 +14,8 @@ local BY_REASON = {
         .. " it, find the true one and move the other away",
     state_corrupt = "do not delete anything; restore the whole of state path, .lock, .mark and .store from one backup"
         .. " (a copy that has no .mark: tbtc-signer store adopt)",
-    state_rollback_detected = "the store is older than its marks; put back the newest copy of all its files together",
+    state_rollback_detected = "something newer was here (the mark, the lock or the anchor knows it, or you do): put back the"
+        .. " newest copy of all files together",
     state_no_space = "make room on the file system of the state path; nothing was lost",
     state_version_unsupported = "the message names the format, nothing was touched; a state file with envelope schema 3 is taken"
         .. " over by tbtc-signer store init, one with schema 4 by tbtc-signer store import --generation",
@@ -22,7 +23,7 @@ local BY_REASON = {
     capacity_exceeded = "raise the setting that the message names, or abort sessions that are no longer needed",
     operator_policy_refused = "the operator's policy said no; its reason stands in the message",
     operator_policy_failed = "the message names the script's fault; mend it, then try it on a file: tbtc-signer tx",
-    invalid_policy_configuration = "correct the setting that the message names (docs/operating.md has the list)",
+    invalid_policy_configuration = "correct the setting that the message names (docs/operations.md has the list)",
     rate_limit_per_minute_exceeded = "wait a minute, or raise policy_rate_limit_per_minute",
     heartbeat_rate_limit_per_minute_exceeded = "wait a minute, or raise policy_heartbeat_rate_limit_per_minute",
     script_class_not_allowlisted = "pay to an allowed kind of script, or add the class to policy_allowed_script_classes",
@@ -43,7 +44,7 @@ local BY_CODE = {
     consumed_nonce_replay = "this attempt is spent for good; sign with a new attempt number",
     dkg_not_ready = "run the key generation first: tbtc-signer dkg",
     dkg_views_differ = "no key was made; look into the named party, then start again with a new run id",
-    provenance_gate_rejected = "set the attestation (docs/operating.md); to rehearse, TBTC_SIGNER_PROFILE=development",
+    provenance_gate_rejected = "set the attestation (docs/operations.md); to rehearse, TBTC_SIGNER_PROFILE=development",
 }
 
 --- @param problem table {code, reason_code?}

@@ -21,7 +21,7 @@ Three members on this machine, to try it:
   tbtc-signer node roster entry-*.json > roster.json
   for i in 1 2 3; do tbtc-signer node run --dir /tmp/signer-$i --member $i --roster roster.json & done
   tbtc-signer dkg --roster roster.json --threshold 2 --session wallet-1
-Settings come from TBTC_SIGNER_* variables (docs/operating.md); tbtc-signer doctor looks at them.]])
+Settings come from TBTC_SIGNER_* variables (docs/operations.md); tbtc-signer doctor looks at them.]])
     command:command_target("action")
     local keys = common(command:command("keys", "Create the node keys (once) and print the roster entry."))
     keys:epilog("Example:\n  tbtc-signer node keys --dir /var/lib/signer-1 --member 1 > entry-1.json\n"

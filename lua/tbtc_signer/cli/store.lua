@@ -109,15 +109,29 @@ local function engine_of(options)
     return engines.new(options.path and { TBTC_SIGNER_STATE_PATH = options.path } or {})
 end
 
+local function tell_missing(path)
+    local problem = { code = "store_missing", message = "there is no store at " .. path }
+    output.failure(problem, hints.of(problem))
+    return 1
+end
+
+--- For what acts on a store: the exit status when none is there, else nil.
+local function missing(options)
+    local good, present = pcall(tools.is_present, options.engine)
+    if not good then return fail(present) end
+    if not present then return tell_missing(options.path or os.getenv("TBTC_SIGNER_STATE_PATH") or "the state path") end
+end
+
 --- An inspection of a store that is there; nil and the exit status otherwise.
 local function inspect(options, needs_state)
     local inspection, status = attempt(tools.inspect, options.engine)
     if not inspection then return nil, nil, status end
     local facts = inspection:facts()
     if not facts.present then
-        local problem = facts.refusal or { code = "store_missing", message = "there is no store at " .. facts.path }
-        problem.code = problem.code or "internal_error"
+        local problem = facts.refusal
         inspection:close()
+        if not problem then return nil, nil, tell_missing(facts.path) end
+        problem.code = problem.code or "internal_error"
         output.failure(problem, hints.of(problem))
         return nil, nil, 1
     end
@@ -138,7 +152,7 @@ local actions = {}
 
 local function describe_refusal(facts)
     if not facts.refusal then return end
-    output.line("%s  %s [%s]", output.paint("red", "an opening is refused:"), facts.refusal.message, facts.refusal.reason_code)
+    output.line("%s %s [%s]", output.paint("red", "an opening is refused:"), facts.refusal.message, facts.refusal.reason_code)
     local hint = hints.of(facts.refusal)
     if hint then output.line("  what to do: %s", hint) end
 end
@@ -181,7 +195,9 @@ function actions.info(options)
         output.line("torn tail    %d bytes that were never synced; the next opening drops them", facts.torn_bytes)
     end
     if facts.mark then output.line("mark         record %d in log %s", facts.mark.seq, number_text(facts.mark.log_number)) end
-    output.line("anchor       %s", facts.anchor_seq and ("record %d"):format(facts.anchor_seq) or "none")
+    if facts.anchor_seq or facts.opens then
+        output.line("anchor       %s", facts.anchor_seq and ("record %d"):format(facts.anchor_seq) or "none")
+    end
     if summary then describe_state(summary) end
     output.line("on disk      %d files, %.1f MiB; newest log %s", facts.files, facts.bytes / 1048576,
         number_text(facts.log_number))
@@ -193,7 +209,9 @@ end
 
 local function file_line(file, refused)
     if file.fault then
-        return output.paint("red", "DAMAGED"), ("%s [%s]"):format(file.fault.message, file.fault.reason_code)
+        local unread = file.fault.reason_code == "state_key_mismatch"
+        return output.paint("red", unread and "unread " or "DAMAGED"), ("%s [%s]"):format(file.fault.message,
+            file.fault.reason_code)
     end
     local torn = file.torn_bytes > 0 and (", %d torn bytes behind them that were never synced"):format(file.torn_bytes) or ""
     return output.paint("green", "whole  "), ("%d records, %d bytes%s%s"):format(file.records, file.bytes,
@@ -300,6 +318,8 @@ function actions.init(options)
 end
 
 function actions.compact(options)
+    local status_missing = missing(options)
+    if status_missing then return status_missing end
     output.progress("reading the store and writing a snapshot")
     local result, status = attempt(tools.compact, options.engine)
     if not result then return status end
@@ -319,6 +339,8 @@ function actions.rekey(options)
         output.failure("--timeout must be 1 to 300")
         return 2
     end
+    local status_missing = missing(options)
+    if status_missing then return status_missing end
     output.progress("reading the store, then writing it again under the new key")
     local result, status = attempt(tools.rekey, options.engine,
         { command = options.new_key_command, variable = options.new_key_variable, timeout_s = options.timeout })
@@ -337,6 +359,8 @@ function actions.adopt(options)
             "look for a newer copy of state path, .lock, .mark and .store first; then run again with --yes")
         return 1
     end
+    local status_missing = missing(options)
+    if status_missing then return status_missing end
     local result, status = attempt(tools.adopt, options.engine)
     if not result then return status end
     if result.needed then
@@ -372,6 +396,8 @@ local function unite(options)
         output.failure(options.file .. (text and " is too large" or " is empty"))
         return 2
     end
+    local status_missing = missing(options)
+    if status_missing then return status_missing end
     output.progress("reading %d bytes of protection data", #text)
     local counts, status = attempt(tools.import, options.engine, text)
     if not counts then return status end
