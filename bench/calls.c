@@ -17,7 +17,8 @@
 #include "signing.h"
 
 #define SEATS 2
-#define SIGNINGS 6       /* of one seat in one pass on one thread */
+#define CALLS 8          /* in one pass */
+#define SIGNINGS 16      /* of one seat in one pass on one thread */
 #define SYNC_BYTES 512   /* about one record */
 #define SYNC_ROOM 262144 /* written with zeros before, as the log is */
 #define CASE_TEXT 64
@@ -286,7 +287,7 @@ static void tell_bare(struct group *group, const struct signing *signing, int fi
 
 static void run_split(struct group *group, struct seat *seat, const char *folder, int passes) {
     int file = open_sync_file(folder);
-    for (int round = 0; round < passes * SIGNINGS; round++) {
+    for (int round = 0; round < passes * CALLS; round++) {
         struct signing signing;
         uint64_t ns[PROBE_COUNT];
         signing_begin(&signing, seat);
@@ -306,7 +307,6 @@ static void run_split(struct group *group, struct seat *seat, const char *folder
 
 struct work {
     struct signing signings[SIGNINGS];
-    double calm_ns; /* arithmetic of about this long */
     volatile uint64_t sum;
 };
 

@@ -243,3 +243,18 @@ enum signer_error platform_monotonic_ms(const struct platform *platform, uint64_
 void platform_random(const struct platform *platform, void *out, size_t len) {
     platform->random(platform->context, out, len);
 }
+
+uint64_t platform_elapsed_us(void) {
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+void platform_wait_us(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t us) {
+    struct timespec until = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    const uint64_t ns = (uint64_t)until.tv_nsec + us % 1000000u * 1000u;
+    until.tv_sec += (time_t)(us / 1000000u + ns / 1000000000u);
+    until.tv_nsec = (long)(ns % 1000000000u);
+    (void)pthread_cond_clockwait(condition, mutex, CLOCK_MONOTONIC, &until);
+}

@@ -3,6 +3,7 @@
 #ifndef SIGNER_BASE_PLATFORM_H
 #define SIGNER_BASE_PLATFORM_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -50,5 +51,11 @@ const struct platform *platform_system(void);
 enum signer_error platform_wall_ms(const struct platform *platform, uint64_t *out);
 enum signer_error platform_monotonic_ms(const struct platform *platform, uint64_t *out);
 void platform_random(const struct platform *platform, void *out, size_t len);
+
+/* Microseconds on the machine's own clock: for how long something took, never for a decision that a reply or
+ * a record shows. */
+uint64_t platform_elapsed_us(void);
+/* Waits for the condition until it is signalled or `us` microseconds are over. */
+void platform_wait_us(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t us);
 
 #endif

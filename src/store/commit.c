@@ -91,6 +91,7 @@ static void push_pending(struct store *store, struct pending *pending, enum reco
     memcpy(store->head.chain, pending->chain, sizeof pending->chain);
     store->head.end = offset + pending->len;
     store->sync_begun = false;
+    company_appended(&store->company, platform_elapsed_us());
     if (class & RECORD_NEEDS_RECEIPT) store->strict_ticket = pending->ticket;
     if (pending->purge) {
         store->purge_seq = pending->seq;
@@ -188,6 +189,7 @@ void commit_sync(struct store *store) {
     const int file = store->head.file;
     struct failure why = {0};
     store->sync_begun = true;
+    company_sync_begins(&store->company, platform_elapsed_us());
     begin_duty(store, DUTY_SYNC);
     enum signer_error synced = SIGNER_OK, marked = SIGNER_OK;
     if (platform->files.fdatasync(platform->context, file) != 0) synced = io_failed(&why, "fdatasync", "the log");
@@ -200,7 +202,42 @@ void commit_sync(struct store *store) {
         note_failure(store, durable_before, &why);
     else
         store->mark_slot ^= 1;
+    company_sync_ends(&store->company, platform_elapsed_us());
     end_duty(store);
+}
+
+/* With the mutex held, as the next leader. */
+static void gather(struct store *store) {
+    const uint64_t patience_us = company_patience_us(&store->company);
+    if (patience_us == 0) return;
+    const uint64_t began_us = platform_elapsed_us();
+    store->duty = DUTY_GATHER;
+    for (uint64_t waited_us = 0; waited_us < patience_us && !company_is_complete(&store->company);
+         waited_us = platform_elapsed_us() - began_us)
+        platform_wait_us(&store->changed, &store->mutex, patience_us - waited_us);
+    end_duty(store);
+}
+
+static enum signer_error wait_durable(struct store *store, uint64_t ticket, struct failure *why) {
+    enum signer_error error = SIGNER_OK;
+    const uint64_t failures = store->failures;
+    store->company.waiting++;
+    if (store->duty == DUTY_GATHER) pthread_cond_broadcast(&store->changed);
+    while (error == SIGNER_OK) {
+        if (store->failures != failures && ticket > store->failed_above) {
+            error = fail(why, store->failure.error, "%s", store->failure.detail);
+        } else if (ticket <= store->durable_ticket) {
+            break;
+        } else if (store->duty != DUTY_NONE) {
+            pthread_cond_wait(&store->changed, &store->mutex);
+        } else if (store->health == LOG_DEAD) {
+            error = commit_renew(store, OPENED_AFTER_FAILURE, why);
+        } else {
+            gather(store);
+            commit_sync(store);
+        }
+    }
+    return error;
 }
 
 enum signer_error store_wait(struct store *store, uint64_t ticket, struct failure *why) {
@@ -208,20 +245,10 @@ enum signer_error store_wait(struct store *store, uint64_t ticket, struct failur
     enum signer_error error = SIGNER_OK;
     bool purge = false;
     pthread_mutex_lock(&store->mutex);
-    const uint64_t failures = store->failures;
-    if (ticket > store->ticket) error = fail(why, ERR_INTERNAL, "no record has this ticket");
-    while (error == SIGNER_OK) {
-        if (store->failures != failures && ticket > store->failed_above)
-            error = fail(why, store->failure.error, "%s", store->failure.detail);
-        else if (ticket <= store->durable_ticket)
-            break;
-        else if (store->duty != DUTY_NONE)
-            pthread_cond_wait(&store->changed, &store->mutex);
-        else if (store->health == LOG_DEAD)
-            error = commit_renew(store, OPENED_AFTER_FAILURE, why);
-        else
-            commit_sync(store);
-    }
+    if (ticket > store->ticket)
+        error = fail(why, ERR_INTERNAL, "no record has this ticket");
+    else if (ticket > store->durable_ticket)
+        error = wait_durable(store, ticket, why);
     if (error == SIGNER_OK) error = anchor_confirm(store, ticket, why);
     if (error == SIGNER_OK && store->purge_ticket != 0 && ticket >= store->purge_ticket) purge = true;
     pthread_mutex_unlock(&store->mutex);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "custody/fork.h"
+#include "store/company.h"
 #include "store/core.h"
 #include "store/header.h"
 #include "store/import.h"
@@ -21,6 +22,7 @@ enum log_health {
 /* Who works on files at the moment; one thread at a time, without the mutex. */
 enum duty {
     DUTY_NONE,
+    DUTY_GATHER, /* the leader of the next sync waits for company: appends go on beside it */
     DUTY_SYNC,   /* appends go on beside it */
     DUTY_EXTEND, /* as far as there is room */
     DUTY_RENEW   /* a new log: appends wait outside (ERR_AGAIN) */
@@ -44,6 +46,7 @@ struct store {
     pthread_mutex_t mutex; /* everything below; never held across a sync */
     pthread_cond_t changed;
     enum duty duty;
+    struct company company;
     struct log head;
     enum log_health health;
     bool sync_begun; /* since the last frame: the next one starts on a page of its own */
