@@ -142,11 +142,27 @@ describe("key provider", function()
             -- One that left the group is out of reach, but the call ends.
             refused_in_time("left its output open", "setsid sleep 600 & echo $! >" .. folder .. "/two; echo " .. KEY, left_open)
             os.execute("kill " .. child.read_all(folder .. "/two"))
-            -- One that gave the pipes back is nobody's business.
-            assert.are.equal(BYTES, run("sleep 60 >/dev/null 2>&1 & echo $! >" .. folder .. "/three; echo " .. KEY))
-            local pid = tonumber(child.read_all(folder .. "/three"))
+            child.remove(folder)
+        end)
+
+        it("34.7 what a good command leaves running in its group is killed; an agent with a session of its own lives", function()
+            local folder = child.folder()
+            assert.are.equal(BYTES, run("sleep 60 >/dev/null 2>&1 & echo $! >" .. folder .. "/one;"
+                .. "setsid sh -c 'echo $$ >" .. folder .. "/two; exec sleep 60' >/dev/null 2>&1 & while [ ! -s " .. folder
+                .. "/two ]; do sleep 0.01; done; echo " .. KEY))
+            assert.is_true(is_gone(folder .. "/one"))
+            local pid = tonumber(child.read_all(folder .. "/two"))
             assert.is_true(test_provider.alive(pid))
             os.execute("kill " .. pid)
+            child.remove(folder)
+        end)
+
+        it("4.3 grandchildren that ignore every signal they can go with the group", function()
+            local folder = child.folder()
+            child.write_all(folder .. "/stubborn", "trap '' TERM HUP INT; echo $$ >\"$1\";"
+                .. " [ $2 = 0 ] || sh \"$0\" \"$1$2\" $(($2 - 1)) & while :; do sleep 60; done")
+            refused("within 2 s", ("sh %s/stubborn %s/p 3"):format(folder, folder), 2)
+            for _, name in ipairs{ "p", "p3", "p32", "p321" } do assert.is_true(is_gone(folder .. "/" .. name)) end
             child.remove(folder)
         end)
 

@@ -255,15 +255,14 @@ static enum signer_error follow_command(struct command_run *run, const struct ke
     }
 }
 
-/* Kills the group where the run failed, and reaps our child. */
-static void end_command(struct command_run *run, bool failed) {
+/* Kills what is left of the group, also after a good run: an agent that is to outlive it makes a session of
+ * its own. Until our child is reaped, here, its group cannot be anybody else's. */
+static void end_command(struct command_run *run) {
     close_end(&run->out);
     close_end(&run->err);
     if (run->pid <= 0) return;
-    if (failed) {
-        kill(-run->pid, SIGKILL);
-        kill(run->pid, SIGKILL);
-    }
+    kill(-run->pid, SIGKILL);
+    kill(run->pid, SIGKILL);
     for (int waited_ms = 0; waited_ms <= REAP_MS; waited_ms++) {
         pid_t reaped = waitpid(run->pid, NULL, WNOHANG);
         if (reaped == run->pid || (reaped < 0 && errno != EINTR)) break;
@@ -292,7 +291,7 @@ static enum signer_error fetch_command(const struct key_provider *provider, stru
     if (!error && !decode_key(key, run.output->text, run.used))
         error = fail(why, ERR_STATE_KEY_UNAVAILABLE, "the state key command printed no key of 64 hex digits");
 cleanup:
-    end_command(&run, error != SIGNER_OK);
+    end_command(&run);
     vault_wipe(vault, output);
     return error;
 }
