@@ -21,6 +21,39 @@ after_each(function()
     files.remove(tree)
 end)
 
+describe("scripts/requirements", function()
+    local HEAD = "| Number | Demands | Shown in |\n| --- | --- | --- |\n"
+    local script = require("luv").cwd() .. "/scripts/requirements"
+
+    local function requirements(argument)
+        return shell(("cd '%s' && lua5.4 %s %s"):format(tree, script, argument or ""))
+    end
+
+    before_each(function()
+        plant("src/a.c", "/* R2-7, sealed-store 35.4 and frost 6.1; BIP-340 */\n")
+        plant("spec/store/a_spec.lua", 'it("35.4, R2-7 holds", function() end)\n')
+    end)
+
+    it("passes a page that lists what is used, and fills its last column", function()
+        plant("docs/requirements.md", HEAD .. "| R2-7 | x | |\n| sealed-store 35.4 | y | |\n| frost 6.1 | z | |\n")
+        assert.is_true(requirements())
+        assert.is_true(requirements("--write"))
+        assert.equal(HEAD .. "| R2-7 | x | store/a |\n| sealed-store 35.4 | y | store/a |\n| frost 6.1 | z | |\n",
+            files.read(tree .. "/docs/requirements.md"))
+        assert.is_true(requirements())
+    end)
+
+    it("finds a number without an entry, an entry without a use, twice the same, and a spec that does not carry it", function()
+        plant("docs/requirements.md", HEAD .. "| R2-7 | x | store/b |\n| R2-7 | x | |\n| R2-8 | y | |\n| frost 6.1 | z | |\n")
+        local ok, output = requirements()
+        assert.is_false(ok)
+        for _, pattern in ipairs({ "store/b does not carry R2%-7", "R2%-7 stands there twice", "nothing uses R2%-8",
+            "sealed%-store 35%.4 is used %(.-%) and has no entry" }) do
+            assert.matches(pattern, output)
+        end
+    end)
+end)
+
 describe("scripts/layers", function()
     local function layers() return shell("lua5.4 scripts/layers " .. tree) end
 
