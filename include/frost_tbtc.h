@@ -14,7 +14,8 @@
  *             object. Unknown members are ignored, except by frost_tbtc_init_signer_config. `null` for
  *             an optional member means that it is absent.
  * Threads     Every function may be called from any thread at any time. Nothing is bound to a thread
- *             and no callback into the host exists. A call needs at most 192 KiB of stack.
+ *             and no callback into the host exists. A call needs at most 192 KiB of stack. A thread that
+ *             is cancelled (pthread_cancel) amid a call is cancelled after it.
  * Fork        A child of the process that made the first call cannot use the library: calls answer
  *             internal_error / process_forked.
  * Settings    From the environment (TBTC_SIGNER_…), read at each use, until

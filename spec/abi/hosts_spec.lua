@@ -90,6 +90,13 @@ describe("host", function()
         assert.is_true(tonumber(run.out:match("shares (%d+)")) > 0, run.out)
     end)
 
+    it("that cancels a thread amid a call: the call ends first, its share is given, others are served", function()
+        if child.sanitized then return end
+        local run = host.run("cancel_host", "-rdynamic -lpthread", folder)
+        assert.are.equal(0, run.status, run.err)
+        assert.are.equal("cancelled, share given\nothers are served\n", run.out)
+    end)
+
     it("with eight threads sees no double share and no unexpected answer", function()
         local run = host.run("threads", "-O1", folder .. " 2 8")
         assert.are.equal(0, run.status, run.err)

@@ -2,6 +2,7 @@
  * out. No decision is taken here. Contract: include/frost_tbtc.h, abi 1 to 5. */
 #include "frost_tbtc.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,7 +35,7 @@ static TbtcSignerResult give_text(const char *text) {
     return give(place, &reply, true);
 }
 
-static TbtcSignerResult run(const char *endpoint, const uint8_t *body, size_t body_len) {
+static TbtcSignerResult run_whole(const char *endpoint, const uint8_t *body, size_t body_len) {
     struct failure why = {SIGNER_OK, ""};
     struct runtime *runtime;
     struct live_buffer *place = buffers_reserve();
@@ -45,6 +46,15 @@ static TbtcSignerResult run(const char *endpoint, const uint8_t *body, size_t bo
     struct request request = {.endpoint = endpoint, .body = body, .body_len = body_len};
     bool ok = runtime_call(runtime, &request, &reply);
     return give(place, &reply, ok);
+}
+
+/* A thread that was cancelled in a call would leave locks behind; it is cancelled after it. */
+static TbtcSignerResult run(const char *endpoint, const uint8_t *body, size_t body_len) {
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    TbtcSignerResult result = run_whole(endpoint, body, body_len);
+    pthread_setcancelstate(before, NULL);
+    return result;
 }
 
 /* abi 1.3: the length first, without touching the pointer; then the pointer. */
