@@ -668,6 +668,37 @@ describe("store opening", function()
             opens({ "first", "two" }):close()
         end)
 
+        it("35.8 what is published was read back: a write that stored a wrong byte is found before the renaming", function()
+            local body = disk.body(("b"):rep(60000))
+            local store = opens({ "first", "two" })
+            for _ = 1, 3 do disk.commit(store, body) end -- a snapshot of several parts
+            store:close()
+            local names = disk.names(directory .. "/state.store")
+            local refusals = 0
+            for nth = 2, 1000 do -- the first is the lock file's, which decides nothing that is read before
+                signer.test_fault.arm("write", "write_lies", nth)
+                local reason, opened = disk.refusal(directory)
+                local hit = signer.test_fault.hits("write") >= nth
+                signer.test_fault.clear()
+                if not hit then
+                    opened:close(true)
+                    break
+                end
+                if reason then
+                    refusals = refusals + 1
+                    for _, name in ipairs(names) do assert.is_true(disk.exists(directory .. "/state.store/" .. name)) end
+                else -- the beginning of an audit file that nobody needed
+                    assert.equal(5, #disk.texts(opened))
+                    opened:close(true)
+                end
+            end
+            -- snapshot: header, parts, end; log: header, OPEN, zeros; mark
+            assert.is_true(refusals >= 23, refusals)
+            local again = disk.open(directory)
+            assert.equal(5, #disk.texts(again))
+            again:close()
+        end)
+
         it("35.10-15 any failing call while publishing leaves a store that opens", function()
             for _, fault in ipairs({ { "write", "error" }, { "write", "no_space" }, { "sync", "error" }, { "rename", "error" },
                 { "open", "error" }, { "allocation", "error" } }) do

@@ -28,14 +28,15 @@ enum fault_point {
 
 enum fault_kind {
     FAULT_NONE,
-    FAULT_ERROR,     /* the call fails */
-    FAULT_NO_SPACE,  /* the call fails with ENOSPC */
-    FAULT_SHORT,     /* a write stores a part and reports it */
-    FAULT_TORN,      /* a write stores a part and fails */
-    FAULT_CRASH,     /* the process dies by SIGKILL here */
-    FAULT_PAUSE,     /* the thread waits here until fault_release */
-    FAULT_SYNC_LIES, /* the sync reports success and does nothing */
-    FAULT_JUMP_BACK  /* this reading of a clock is a day early */
+    FAULT_ERROR,      /* the call fails */
+    FAULT_NO_SPACE,   /* the call fails with ENOSPC */
+    FAULT_SHORT,      /* a write stores a part and reports it */
+    FAULT_TORN,       /* a write stores a part and fails */
+    FAULT_CRASH,      /* the process dies by SIGKILL here */
+    FAULT_PAUSE,      /* the thread waits here until fault_release */
+    FAULT_SYNC_LIES,  /* the sync reports success and does nothing */
+    FAULT_WRITE_LIES, /* a write stores a wrong byte in the middle and reports success */
+    FAULT_JUMP_BACK   /* this reading of a clock is a day early */
 };
 
 #define FAULT_JUMP_MS 86400000u

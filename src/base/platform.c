@@ -81,6 +81,14 @@ static ssize_t system_pread(void *context, int descriptor, void *out, size_t len
     return pread(descriptor, out, len, offset);
 }
 
+#ifdef SIGNER_TEST
+static ssize_t write_wrongly(int descriptor, const void *data, size_t len, off_t offset) {
+    const uint8_t wrong = (uint8_t)(((const uint8_t *)data)[len / 2] ^ 1);
+    ssize_t put = pwrite(descriptor, data, len, offset);
+    return pwrite(descriptor, &wrong, 1, offset + (off_t)(len / 2)) == 1 ? put : -1;
+}
+#endif
+
 static ssize_t system_pwrite(void *context, int descriptor, const void *data, size_t len, off_t offset) {
     (void)context;
     enum fault_kind kind = fault_hit(FAULT_WRITE);
@@ -88,6 +96,9 @@ static ssize_t system_pwrite(void *context, int descriptor, const void *data, si
         ssize_t part = pwrite(descriptor, data, len / 2, offset);
         return kind == FAULT_SHORT ? part : fault_errno(kind);
     }
+#ifdef SIGNER_TEST
+    if (kind == FAULT_WRITE_LIES && len > 0) return write_wrongly(descriptor, data, len, offset);
+#endif
     if (kind != FAULT_NONE) return fault_errno(kind);
     return pwrite(descriptor, data, len, offset);
 }

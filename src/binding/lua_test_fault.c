@@ -11,9 +11,16 @@
 #include "binding/binding.h"
 
 static const char *const kinds[] = {
-    [FAULT_NONE] = "none",   [FAULT_ERROR] = "error",         [FAULT_NO_SPACE] = "no_space",
-    [FAULT_SHORT] = "short", [FAULT_TORN] = "torn",           [FAULT_CRASH] = "crash",
-    [FAULT_PAUSE] = "pause", [FAULT_SYNC_LIES] = "sync_lies", [FAULT_JUMP_BACK] = "jump_back",
+    [FAULT_NONE] = "none",
+    [FAULT_ERROR] = "error",
+    [FAULT_NO_SPACE] = "no_space",
+    [FAULT_SHORT] = "short",
+    [FAULT_TORN] = "torn",
+    [FAULT_CRASH] = "crash",
+    [FAULT_WRITE_LIES] = "write_lies",
+    [FAULT_PAUSE] = "pause",
+    [FAULT_SYNC_LIES] = "sync_lies",
+    [FAULT_JUMP_BACK] = "jump_back",
 };
 #define KIND_COUNT (sizeof kinds / sizeof kinds[0])
 
