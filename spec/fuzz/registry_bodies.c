@@ -301,7 +301,7 @@ static struct state_context context;
 static struct store_sink sink;
 
 static struct state *fresh(uint64_t created) {
-    struct state *state = sink.state_new(sink.context);
+    struct state *state = sink.state_new(sink.context, false);
     if (!state) abort();
     sink.begin(sink.context, state, store_id, created);
     return state;

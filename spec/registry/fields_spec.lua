@@ -92,6 +92,49 @@ describe("field value", function()
         assert.equal("STATE_VERSION", (book:refusal(registry.create(id), registry.clear(id, 25))))
     end)
 
+    it("35.6 a key package that is accepted encodes back to its bytes: no other form of it is", function()
+        local whole = packages[1]
+        local function one(encoded) return pack(">I4 I2 s4", 1, 1, encoded) end
+        local function try(encoded)
+            local book = registry.new()
+            local body = registry.create(id) .. registry.set(id, 2, one(encoded))
+            if book:refusal(body) then return false end
+            book:put(body)
+            assert.equal(hex(one(encoded)), hex(book.state:field(id, 2)))
+            return true
+        end
+        assert.is_true(try(whole))
+        -- the threshold is a varint: a second byte, and one that says nothing, are other bytes for the same number
+        local threshold = whole:byte(-1)
+        assert.is_true(threshold < 0x80)
+        for _, other in ipairs({ string.char(threshold | 0x80, 0), string.char(threshold | 0x80, 0x80, 0),
+            string.char(threshold | 0x80) }) do
+            assert.is_false(try(whole:sub(1, -2) .. other))
+        end
+        local accepted = 0
+        for bit = 0, 8 * #whole - 1 do
+            local at = bit // 8 + 1
+            local flipped = whole:sub(1, at - 1) .. string.char(whole:byte(at) ~ (1 << bit % 8)) .. whole:sub(at + 1)
+            if try(flipped) then accepted = accepted + 1 end
+        end
+        assert.is_true(accepted > 0) -- another group key, another threshold: other packages, each with one form
+    end)
+
+    it("35.8 a state that is only read for a snapshot decodes no package, and gives the same snapshot", function()
+        local book = registry.new()
+        book:put(registry.create(id), registry.set(id, 2, values[2]), registry.set(id, 3, values[3]),
+            registry.set(id, 4, values[4]), registry.set(id, 22, values[22]), registry.set(id, 24, values[24]))
+        local snapshot, passing = book:passed_on()
+        assert.same(book.state:snapshot(), snapshot)
+        assert.is_true(book.state:live_secrets() > 2)
+        assert.equal(2, passing:live_secrets()) -- fields 2 and 24 as they are
+        passing:replay("change", registry.clear(id, 24), 9, ("\9"):rep(32))
+        passing:replay("change", registry.set(id, 2, "no package"), 10, ("\9"):rep(32))
+        assert.equal(1, passing:live_secrets())
+        assert.equal("no package", passing:field(id, 2))
+        passing:close()
+    end)
+
     it("35.6 shows the members of each composite field", function()
         local book = registry.new()
         book:put(registry.create(id), registry.set(id, 2, values[2]), registry.set(id, 3, values[3]),

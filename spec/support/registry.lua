@@ -111,7 +111,7 @@ function methods:refusal(...)
     return why.error, why.detail
 end
 
-local function blank() return signer.test_registry.new({ store_id = registry.STORE_ID }) end
+local function blank(passing) return signer.test_registry.new({ store_id = registry.STORE_ID, passing = passing }) end
 
 --- Bodies of SNAP_PART frames: greedy, at most 65536 bytes each (35.16, 3).
 function methods:parts(limit)
@@ -134,6 +134,14 @@ function methods:reloaded(limit)
     for _, part in ipairs(self:parts(limit)) do state:replay("part", part) end
     state:finish()
     return setmetatable({ state = state, seq = self.seq, records = {} }, methods)
+end
+
+--- The snapshot that a state gives which was read from the snapshot of this one for nothing else; the state.
+function methods:passed_on()
+    local state = blank(true)
+    for _, part in ipairs(self:parts()) do state:replay("part", part) end
+    state:finish()
+    return state:snapshot(), state
 end
 
 --- A second state, replayed from the records behind genesis.

@@ -1,7 +1,8 @@
 /* test_registry: durable state with a vault of its own (test build). Bytes are strings, ids and texts
  * too; u64 values are Lua integers. Changes are made in lua_test_changes.c.
  *
- *   state = test_registry.new{ store_id = 32 bytes, created_ms = integer (absent: no genesis), max_sessions = n }
+ *   state = test_registry.new{ store_id = 32 bytes, created_ms = integer (absent: no genesis), max_sessions = n,
+ *       passing = boolean (read for a snapshot only) }
  *   state:check(changes)  state:prepare(changes)  state:apply(changes, seq, chain, ticket)  state:drop()
  *   state:replay(kind, body, seq, chain)        kind: "change", "note", "part"; state:finish() = end of replay
  *   state:snapshot() -> list of {op, payload}   state:digest()
@@ -66,12 +67,14 @@ static int new_state(lua_State *L) {
     test->max_sessions = (uint64_t)luaL_optinteger(L, -1, 1024);
     lua_getfield(L, 1, "created_ms");
     uint64_t created_ms = (uint64_t)luaL_optinteger(L, -1, 0);
+    lua_getfield(L, 1, "passing");
+    const bool passing = lua_toboolean(L, -1);
     lua_getfield(L, 1, "store_id");
     const uint8_t *store_id = binding_check_raw(L, -1, 32);
     binding_check(L, vault_create(&test->vault, false), NULL);
     test->context = (struct state_context){.vault = test->vault, .max_sessions = &test->max_sessions};
     test->sink = state_sink(&test->context);
-    test->state = test->sink.state_new(&test->context);
+    test->state = test->sink.state_new(&test->context, passing);
     if (!test->state) return binding_raise_error(L, ERR_OUT_OF_MEMORY, NULL);
     test->sink.begin(&test->context, test->state, store_id, created_ms);
     lua_settop(L, 2);

@@ -8,6 +8,7 @@
  *   store:wait(ticket)  store:make_ready([reserved])  store:is_ready([reserved [, len]])
  *   store:durable_ticket()  store:is_uncertain(ticket)  store:info()
  *   store:state() -> { generation, open_number, purge_seq, ops = {op || payload, ...},
+ *                      passing = states made for a snapshot only,
  *                      moved = {"old>new", ...}, verdicts = {22 || payload, ...} }
  *   store:audit(number) -> { op || payload, ... }    an audit file of this store
  *   store:run_threads(threads, records, bytes [, purge]) -> durable, failed, met
@@ -58,7 +59,8 @@ struct test_store {
     struct buffer genesis;
     pthread_mutex_t mutex; /* the engine's, as it were */
     bool forks;
-    pid_t child; /* forked by the next state_new */
+    pid_t child;         /* forked by the next state_new */
+    atomic_uint passing; /* states made only to be given out again */
 };
 
 static pid_t fork_sleeper(void) {
@@ -70,8 +72,9 @@ static pid_t fork_sleeper(void) {
 
 /* -- the sink --------------------------------------------------------------------------------------- */
 
-static void *sink_new(void *context) {
+static void *sink_new(void *context, bool passing) {
     struct test_store *self = context;
+    if (passing) self->passing++;
     if (self->forks && !self->child) self->child = fork_sleeper();
     struct kept_state *state = calloc(1, sizeof *state);
     if (state) state->generation = 1;
@@ -442,6 +445,7 @@ static int lua_state(lua_State *L) {
     struct test_store *self = check_store(L);
     lua_newtable(L);
     set_integer(L, "generation", self->state->generation);
+    set_integer(L, "passing", self->passing);
     set_integer(L, "open_number", self->state->open_number);
     set_integer(L, "purge_seq", self->state->purge_seq);
     push_ops(L, &self->state->ops);

@@ -69,7 +69,11 @@ static enum signer_error field_set(struct draft *draft, struct session *session,
                                    struct reader *payload) {
     struct field_value *value = built_value(draft, session, field);
     enum signer_error error = SIGNER_OK;
-    if (!value) error = field_value_decode(&value, draft->state->vault, field, payload->at, reader_left(payload));
+    const struct state *state = draft->state;
+    if (!value && state->passing && field_holds_packages(field))
+        error = field_value_keep(&value, state->vault, field, payload->at, reader_left(payload));
+    else if (!value)
+        error = field_value_decode(&value, state->vault, field, payload->at, reader_left(payload));
     if (error == ERR_STATE_CORRUPT) return draft_broken(draft, "FIELD_SET: the value has a wrong form");
     if (error != SIGNER_OK) return error;
     const char *rule = field_set_rule(session, value);

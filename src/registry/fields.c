@@ -219,6 +219,24 @@ enum signer_error field_value_decode(struct field_value **out, struct vault *vau
     return SIGNER_OK;
 }
 
+bool field_holds_packages(enum session_field field) {
+    return field == FIELD_KEY_PACKAGES || field == FIELD_PUBLIC_PACKAGE || field == FIELD_REFRESHES_OPEN;
+}
+
+enum signer_error field_value_keep(struct field_value **out, struct vault *vault, enum session_field field,
+                                   const uint8_t *in, size_t len) {
+    struct field_value *value = NULL;
+    enum signer_error error = new_value(&value, vault, field);
+    if (error != SIGNER_OK) return error;
+    error = field == FIELD_PUBLIC_PACKAGE ? keep_raw(value, in, len) : keep_secret(value, in, len);
+    if (error != SIGNER_OK) {
+        field_value_release(value);
+        return error;
+    }
+    *out = value;
+    return SIGNER_OK;
+}
+
 enum signer_error field_value_from_seats(struct field_value **out, struct vault *vault, const struct seat_key *seats,
                                          size_t count) {
     struct field_value *value = NULL;
@@ -259,8 +277,9 @@ enum signer_error field_value_from_public_package(struct field_value **out, cons
 }
 
 enum signer_error field_value_encode(struct buffer *out, const struct field_value *value) {
-    if (value->field == FIELD_KEY_PACKAGES) return packages_encode(out, value->vault, value->seats, value->seat_count);
-    if (value->field == FIELD_REFRESHES_OPEN)
+    if (value->field == FIELD_KEY_PACKAGES && !value->secret)
+        return packages_encode(out, value->vault, value->seats, value->seat_count);
+    if (value->field == FIELD_REFRESHES_OPEN && !value->secret)
         return refreshes_encode(out, value->vault, value->refreshes, value->refresh_count);
     if (value->secret) {
         size_t len = 0;

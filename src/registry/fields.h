@@ -13,7 +13,7 @@ struct field_value {
     struct vault *vault;
     uint8_t *raw; /* as encoded, one zero byte behind; NULL when the value lies in the vault */
     size_t raw_len;
-    vault_handle secret;    /* fields 6, 7, 14: the encoded value */
+    vault_handle secret;    /* fields 6, 7, 14, and 2, 24 where they are only kept: the encoded value */
     uint64_t number;        /* fields 15, 18 to 23 */
     const char *text;       /* fields 1, 5, 9, 11, 13, 17 */
     struct seat_key *seats; /* field 2 */
@@ -30,6 +30,11 @@ struct field_value {
  * such field), ERR_OUT_OF_MEMORY, ERR_MEMORY_LOCK. */
 enum signer_error field_value_decode(struct field_value **out, struct vault *vault, enum session_field field,
                                      const uint8_t *in, size_t len);
+/* Fields 2, 3 and 24 as they are encoded, for a state that only passes them on: no point is decoded, no share
+ * gets a slot of its own. ERR_OUT_OF_MEMORY, ERR_MEMORY_LOCK. */
+bool field_holds_packages(enum session_field field);
+enum signer_error field_value_keep(struct field_value **out, struct vault *vault, enum session_field field,
+                                   const uint8_t *in, size_t len);
 /* Field 2 from packages that lie in the vault already: they are copied, nothing is computed. */
 enum signer_error field_value_from_seats(struct field_value **out, struct vault *vault, const struct seat_key *seats,
                                          size_t count);

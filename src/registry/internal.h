@@ -49,6 +49,7 @@ struct state {
     struct witness witness;
     struct globals globals;
     struct text_set certificates; /* oldest first */
+    bool passing;                 /* read to be given out again: packages stay as they are encoded */
     bool snapshot_over;           /* a CHANGE or NOTE was applied: no more snapshot ops */
     size_t active;
     uint64_t loaded_at_unix;

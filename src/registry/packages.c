@@ -1,4 +1,4 @@
-/* Key packages inside fields 2 and 24. A package that is accepted encodes back to the same bytes. */
+/* Key packages inside fields 2 and 24. Their encoding is canonical: what decodes encodes back to the same bytes. */
 #include "registry/packages.h"
 
 #include <sodium.h>
@@ -19,17 +19,6 @@ static enum signer_error corrupt_unless_memory(enum signer_error error) {
     return keep ? error : ERR_STATE_CORRUPT;
 }
 
-static enum signer_error encodes_back(const struct frost_key_package *key, struct bytes encoded) {
-    struct buffer again;
-    buffer_init(&again);
-    enum signer_error error = buffer_reserve(&again, FROST_KEY_PACKAGE_BYTES_MAX);
-    if (error == SIGNER_OK) error = frost_key_package_encode(&again, key);
-    if (error == SIGNER_OK && (again.len != encoded.len || sodium_memcmp(again.data, encoded.data, again.len) != 0))
-        error = ERR_STATE_CORRUPT;
-    buffer_free(&again);
-    return error;
-}
-
 static enum signer_error decode_one(struct seat_key *out, struct vault *vault, uint16_t member, struct bytes encoded) {
     void *memory = NULL;
     vault_handle handle = 0;
@@ -40,7 +29,6 @@ static enum signer_error decode_one(struct seat_key *out, struct vault *vault, u
     error = corrupt_unless_memory(frost_key_package_decode(key, encoded.data, encoded.len));
     if (error == SIGNER_OK && (!frost_identifier_to_member(&named, &key->identifier) || named != member))
         error = ERR_STATE_CORRUPT;
-    if (error == SIGNER_OK) error = encodes_back(key, encoded);
     if (error != SIGNER_OK) {
         vault_wipe(vault, handle);
         return error;

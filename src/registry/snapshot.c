@@ -198,9 +198,11 @@ enum signer_error state_digest(struct state *state, uint8_t out[32]) {
 
 /* -- sink -------------------------------------------------------------------------------------- */
 
-static void *sink_new(void *context) {
+static void *sink_new(void *context, bool passing) {
     const struct state_context *of = context;
-    return state_new(of->vault, of->max_sessions);
+    struct state *state = state_new(of->vault, of->max_sessions);
+    if (state) state->passing = passing;
+    return state;
 }
 
 static void sink_free(void *context, void *state) {

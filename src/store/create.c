@@ -148,7 +148,7 @@ static enum signer_error fill_files(struct store *store, const struct old_file *
 static enum signer_error begin_state(struct store *store, const struct old_file *old, vault_handle payload,
                                      uint64_t *now_ms, struct failure *why) {
     struct core *core = &store->core;
-    store->state = core->sink.state_new(core->sink.context);
+    store->state = core->sink.state_new(core->sink.context, false);
     if (!store->state) return fail_plain(why, ERR_OUT_OF_MEMORY);
     do {
         platform_random(core->platform, core->store_id, STORE_ID_BYTES);

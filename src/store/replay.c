@@ -74,7 +74,8 @@ static enum signer_error walk(struct replay *replay, uint64_t number, const stru
         enum signer_error error = read_log_header(number, &header, core, why);
         if (error == SIGNER_OK) error = push(replay, &header, why);
         if (error != SIGNER_OK) return error;
-        error = snapshot_read(&header, &replay->state, &replay->deferred, &replay->snapshot_size, core, &damage);
+        error = snapshot_read(&header, replay->passing, &replay->state, &replay->deferred, &replay->snapshot_size, core,
+                              &damage);
         if (error == SIGNER_OK) {
             reverse(replay);
             replay->open_number = core->sink.open_number(core->sink.context, replay->state);
@@ -233,6 +234,6 @@ enum signer_error replay_head(struct replay *out, uint64_t head, const struct ma
 
 enum signer_error replay_base(struct replay *out, const struct file_header *log, const struct core *core,
                               struct failure *why) {
-    *out = (struct replay){0};
+    *out = (struct replay){.passing = true};
     return run(out, log->parent, log, core, why);
 }

@@ -19,6 +19,7 @@ struct replay {
     uint64_t open_number; /* of the newest OPEN; before the first one, of the snapshot */
     struct log_tail tail; /* of the head; dropped if not clean */
     /* -- while reading -- */
+    bool passing; /* the state is for a snapshot only */
     bool closed;
     struct failure deferred; /* first broken rule, answered at step 13 */
     const struct mark *mark;

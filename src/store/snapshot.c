@@ -57,8 +57,8 @@ static enum signer_error load_part(void *argument, const uint8_t *body, size_t l
     return SIGNER_OK;
 }
 
-enum signer_error snapshot_read(const struct file_header *base, void **state, struct failure *deferred, uint64_t *size,
-                                const struct core *core, struct failure *why) {
+enum signer_error snapshot_read(const struct file_header *base, bool passing, void **state, struct failure *deferred,
+                                uint64_t *size, const struct core *core, struct failure *why) {
     struct loading loading = {.core = core, .deferred = deferred};
     const struct store_sink *sink = &core->sink;
     char name[FILE_NAME_BYTES];
@@ -68,7 +68,7 @@ enum signer_error snapshot_read(const struct file_header *base, void **state, st
     if (error == SIGNER_OK && file < 0) error = fail(why, ERR_STATE_CORRUPT, "%s is missing", name);
     if (error != SIGNER_OK) return error;
     *deferred = (struct failure){0};
-    loading.state = sink->state_new(sink->context);
+    loading.state = sink->state_new(sink->context, passing);
     if (loading.state) {
         sink->begin(sink->context, loading.state, core->store_id, 0);
         error = parts_read(file, KIND_SNAPSHOT, base->number, base, size, load_part, &loading, core, why);

@@ -13,7 +13,7 @@ enum signer_error snapshot_publish(const struct file_header *base, void *state, 
                                    struct failure *why);
 /* Reads snapshot-<base->number> into a new state. A rule that a body breaks does not make the snapshot
  * unreadable: it is kept in `*deferred` (35.10 step 13 comes after the tail). */
-enum signer_error snapshot_read(const struct file_header *base, void **state, struct failure *deferred, uint64_t *size,
-                                const struct core *core, struct failure *why);
+enum signer_error snapshot_read(const struct file_header *base, bool passing, void **state, struct failure *deferred,
+                                uint64_t *size, const struct core *core, struct failure *why);
 
 #endif

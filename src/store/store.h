@@ -47,7 +47,9 @@ enum record_class {
  * beside running calls on a state of their own, so all but the live state must bear threads. */
 struct store_sink {
     void *context;
-    void *(*state_new)(void *context);
+    /* `passing`: the state is only replayed to be given out again by `snapshot`, so its values need not be decoded
+     * (bodies that this process wrote or read before). */
+    void *(*state_new)(void *context, bool passing);
     /* Right after each state_new: which store it is (witness commitments need it). Only when the store
      * is being created `created_unix_ms` is not 0: the state then takes its genesis form, which
      * `snapshot` gives out (35.9 step 4). */
