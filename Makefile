@@ -155,7 +155,8 @@ $(BUILD)/bench/calls: bench/calls.c bench/probe.c $(BENCH_COMMON) bench/signing.
 
 stress: ## compare the kernel for public points with the library for minutes (STRESS=20: how many times over)
 	@mkdir -p $(BUILD)/kernel
-	@for field in "" $(if $(filter x86_64,$(shell uname -m)),"-DSIGNER_FIELD_ADX"); do \
+	@for field in "" $(if $(filter x86_64,$(shell uname -m)),"-DSIGNER_FIELD_ADX") \
+	    $(if $(shell grep -m 1 avx512ifma /proc/cpuinfo),"-DSIGNER_FIELD_ADX -DSIGNER_VECTOR"); do \
 	    $(CC) -std=c11 -O2 -D_GNU_SOURCE -Isrc $$field spec/curve/*.c src/base/bytes.c src/base/error.c src/base/fault.c src/curve/*.c \
 	        $$(pkg-config --cflags --libs libsecp256k1 libsodium) -lpthread -o $(BUILD)/kernel/stress && \
 	    $(BUILD)/kernel/stress $(or $(STRESS),20) || exit 1; done

@@ -1,6 +1,6 @@
 /* Compares the public kernel with libsecp256k1 on random and on hostile inputs, and goes through every
- * input of it on small groups. Compiled once a field: -DSIGNER_FIELD_ADX takes the long multiplications.
- * Usage: kernel_test [factor of the work, default 1] */
+ * input of it on small groups. Compiled once a field: -DSIGNER_FIELD_ADX takes the long multiplications, with
+ * -DSIGNER_VECTOR eight lanes beside them. Usage: kernel_test [factor of the work, default 1] */
 #include "kernel_test.h"
 
 #include <sodium.h>
@@ -75,6 +75,7 @@ int main(int argc, char **argv) {
     fill_pool(&pool);
     test_small_groups();
     test_field(1000000 * factor);
+    test_vectors(100000 * factor);
     test_decoding(20000 * factor);
     test_group(&pool, 250 * factor);
     test_sums(&pool, 50000 * factor);

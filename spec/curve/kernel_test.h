@@ -28,5 +28,6 @@ void test_group(const struct pool *pool, unsigned rounds);
 void test_sums(const struct pool *pool, unsigned rounds);
 void test_polynomials(const struct pool *pool, unsigned rounds);
 void test_small_groups(void);
+void test_vectors(unsigned rounds); /* where they are compiled in */
 
 #endif

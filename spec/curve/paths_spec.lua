@@ -1,4 +1,4 @@
---- The ways of working on public points: the long multiplications, portable C, and the library alone. All
+--- The ways of working on public points: vectors, the long multiplications, portable C, and the library alone. All
 --- give the same answers; a C program compares the kernel with the library on many inputs.
 local signer = require("tbtc_signer")
 
@@ -27,15 +27,22 @@ end
 describe("the kernel", function()
     it("agrees with the library over 10^6 group operations and 10^5 sums, portable", function() compare("portable", "") end)
 
-    local long = signer.test_kernel.name() == "assembly" and it or pending
+    local best = signer.test_kernel.name()
+    local long = (best == "vector" or best == "assembly") and it or pending
     long("agrees with the library over as many, with long multiplications", function()
         compare("assembly", "-DSIGNER_FIELD_ADX")
+    end)
+
+    local vectors = best == "vector" and it or pending
+    vectors("agrees with the library over as many, with vectors", function()
+        compare("vector", "-DSIGNER_FIELD_ADX -DSIGNER_VECTOR")
     end)
 end)
 
 describe("the specs of points and of FROST", function()
-    for _, path in ipairs { "portable", "library" } do
-        local there = (built_with_kernel or path == "library") and it or pending
+    local best = signer.test_kernel.name()
+    for _, path in ipairs { "assembly", "portable", "library" } do
+        local there = (path == "library" or built_with_kernel and (path == "portable" or best == "vector")) and it or pending
         there("hold on the path '" .. path .. "'", function()
             local command = "SIGNER_KERNEL=%s busted --lua=/usr/bin/lua5.4 spec/frost spec/curve/point_spec.lua"
             local ok, text = run(command:format(path))

@@ -12,7 +12,7 @@ local best = kernel.name()
 
 local function on_every_path(work)
     local answers = {}
-    for _, path in ipairs { "library", "portable", "assembly" } do
+    for _, path in ipairs { "library", "portable", "assembly", "vector" } do
         if kernel.use(path) then answers[path] = work() end
     end
     kernel.use(best)

@@ -116,7 +116,7 @@ static int horner(lua_State *L) {
     return push_sum(L, good, &sum);
 }
 
-/* name() -> "assembly", "portable" or "library": the path taken */
+/* name() -> "vector", "assembly", "portable" or "library": the path taken */
 static int name(lua_State *L) {
     lua_pushstring(L, kernel_name());
     return 1;

@@ -17,6 +17,9 @@ struct addition {
 struct slope {
     struct field divisor;
     struct field product; /* of all divisors before */
+#ifdef SIGNER_VECTOR
+    uint64_t vector_room[2]; /* eight slopes hold what a group of eight needs, in longer limbs */
+#endif
 };
 
 static inline void slope_divisor(struct field *out, const struct addition *addition) {
@@ -64,22 +67,28 @@ static inline bool slope_is_zero(const struct slope *slope) {
     return (limb[0] | limb[1] | limb[2] | limb[3]) == 0;
 }
 
-/* Runs the additions in their order; all inputs are read before the first is written for the slopes'
- * divisors, and each again right before its own result is written. So a result may take the place of an
- * input of an earlier addition or of its own, not of a later one. `slopes` has room for `count`. */
-static inline void batch_add(const struct addition *additions, size_t count, struct slope *slopes) {
-    struct field product = {{1, 0, 0, 0}}, inverse;
+/* The product of all divisors. */
+static inline void batch_multiply(const struct addition *additions, size_t count, struct slope *slopes,
+                                  struct field *product) {
+    *product = (struct field){{1, 0, 0, 0}};
     for (size_t i = 0; i < count; i++) {
         slope_divisor(&slopes[i].divisor, &additions[i]);
-        slopes[i].product = product;
-        if (!slope_is_zero(&slopes[i])) field_mul(&product, &product, &slopes[i].divisor);
+        slopes[i].product = *product;
+        if (!slope_is_zero(&slopes[i])) field_mul(product, product, &slopes[i].divisor);
     }
-    field_inverse(&inverse, &product);
+}
+
+/* From the inverse of that product to the inverse of every divisor, in the place of its product. */
+static inline void batch_invert(size_t count, struct slope *slopes, const struct field *of_product) {
+    struct field inverse = *of_product;
     for (size_t i = count; i-- > 0;) {
         if (slope_is_zero(&slopes[i])) continue;
         field_mul(&slopes[i].product, &slopes[i].product, &inverse);
         field_mul(&inverse, &inverse, &slopes[i].divisor);
     }
+}
+
+static inline void batch_finish(const struct addition *additions, size_t count, const struct slope *slopes) {
     for (size_t i = 0; i < count; i++) {
         if (slope_is_zero(&slopes[i]))
             add_without_slope(&additions[i]);
@@ -87,6 +96,24 @@ static inline void batch_add(const struct addition *additions, size_t count, str
             add_with_slope(&additions[i], &slopes[i].product);
     }
 }
+
+/* Runs the additions in their order; all inputs are read before the first is written for the slopes'
+ * divisors, and each again right before its own result is written. So a result may take the place of an
+ * input of an earlier addition or of its own, not of a later one. `slopes` has room for `count`. */
+static inline void batch_add_scalar(const struct addition *additions, size_t count, struct slope *slopes) {
+    struct field product, inverse;
+    batch_multiply(additions, count, slopes, &product);
+    field_inverse(&inverse, &product);
+    batch_invert(count, slopes, &inverse);
+    batch_finish(additions, count, slopes);
+}
+
+#ifdef SIGNER_VECTOR
+#include "curve/vector_batch.h"
+#define batch_add batch_add_vector
+#else
+#define batch_add batch_add_scalar
+#endif
 
 /* A list of points in one array. */
 struct list {

@@ -57,15 +57,29 @@ static inline void split_factor(struct scalar *low, struct scalar *high, const s
     scalar_sub(low, factor, &product);
 }
 
-/* False: the value is no 128-bit one with either sign, which split_factor never gives. `width` is
- * DIGIT_WIDTH or BASE_DIGIT_WIDTH. */
-static inline bool write_digits(struct digits *out, const struct scalar *in, int width) {
-    struct scalar value = *in;
-    bool negative = (value.limb[2] | value.limb[3]) != 0;
-    scalar_negate_if(&value, negative);
+/* One of the two parts of a factor: below 2^128 in size. */
+struct half {
+    unsigned __int128 value;
+    bool negative;
+};
+
+/* False: a part is no 128-bit one with either sign, which split_factor never gives. */
+static inline bool split_halves(struct half out[2], const struct scalar *factor) {
+    struct scalar parts[2];
+    split_factor(&parts[0], &parts[1], factor);
+    for (int i = 0; i < 2; i++) {
+        out[i].negative = (parts[i].limb[2] | parts[i].limb[3]) != 0;
+        scalar_negate_if(&parts[i], out[i].negative);
+        if (parts[i].limb[2] | parts[i].limb[3]) return false;
+        out[i].value = (limb_wide)parts[i].limb[1] << 64 | parts[i].limb[0];
+    }
+    return true;
+}
+
+/* `width` is DIGIT_WIDTH or BASE_DIGIT_WIDTH. */
+static inline void write_digits(struct digits *out, const struct half *in, int width) {
+    limb_wide rest = in->value;
     out->count = 0;
-    if (value.limb[2] | value.limb[3]) return false;
-    limb_wide rest = (limb_wide)value.limb[1] << 64 | value.limb[0];
     for (int place = 0; rest;) {
         uint64_t low = (uint64_t)rest;
         int zeros = low ? __builtin_ctzll(low) : 64;
@@ -78,16 +92,9 @@ static inline bool write_digits(struct digits *out, const struct scalar *in, int
             window -= 1 << width;
             rest += 1;
         }
-        out->at[out->count++] = (struct digit){(uint8_t)place, (int8_t)(negative ? -window : window)};
+        out->at[out->count++] = (struct digit){(uint8_t)place, (int8_t)(in->negative ? -window : window)};
         place += width;
     }
-    return true;
-}
-
-static inline bool split_digits(struct digits out[2], const struct scalar *factor, int width) {
-    struct scalar low, high;
-    split_factor(&low, &high, factor);
-    return write_digits(&out[0], &low, width) && write_digits(&out[1], &high, width);
 }
 
 #endif

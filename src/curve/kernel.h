@@ -1,6 +1,6 @@
 /* Our own kernel for PUBLIC points: variable time. One implementation, compiled once a field (portable,
- * and with the processor's long multiplications); which one runs is decided by a check of the processor.
- * Behind the functions of point.h, which use the library's functions alone where there is no kernel
+ * with the processor's long multiplications, and with its vectors beside them); which one runs is decided by a check of
+ * the processor. Behind the functions of point.h, which use the library's functions alone where there is no kernel
  * (built with SIGNER_NO_KERNEL, or no memory), or where the library refuses a result. */
 #ifndef SIGNER_CURVE_KERNEL_H
 #define SIGNER_CURVE_KERNEL_H
@@ -23,7 +23,7 @@ struct kernel {
 
 /* NULL: the library alone. */
 const struct kernel *kernel_active(void);
-/* The name of the path taken: "assembly", "portable" or "library". */
+/* The name of the path taken: "vector", "assembly", "portable" or "library". */
 const char *kernel_name(void);
 #ifdef SIGNER_TEST
 /* For tests, before other threads: takes the named path from now on. False: not there on this machine. */
@@ -33,6 +33,7 @@ bool kernel_use(const char *name);
 extern const struct kernel kernel_portable;
 #ifdef __x86_64__
 extern const struct kernel kernel_adx;
+extern const struct kernel kernel_vector;
 #endif
 
 #endif

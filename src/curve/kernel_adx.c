@@ -1,6 +1,8 @@
 /* The kernel over the field with mulx, adcx and adox. Reached behind the check in kernel.c only. */
 #ifdef __x86_64__
+#ifndef SIGNER_FIELD_ADX
 #define SIGNER_FIELD_ADX
+#endif
 #include "curve/kernel_body.h"
 
 const struct kernel kernel_adx = KERNEL_OF("assembly");

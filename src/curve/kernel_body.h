@@ -48,7 +48,7 @@ static inline bool take_term(struct sum *sum, struct scalar *base, const struct 
         return true;
     }
     sum->terms[sum->count].point = point;
-    return split_digits(sum->terms[sum->count++].halves, term->factor, DIGIT_WIDTH);
+    return split_halves(sum->terms[sum->count++].halves, term->factor);
 }
 
 static inline bool sum_terms(struct jacobian *out, const struct point_term *terms, size_t count) {
@@ -61,7 +61,7 @@ static inline bool sum_terms(struct jacobian *out, const struct point_term *term
         good = take_term(&sum, &base, &terms[i]);
         if (sum.count == SUM_TERMS_MAX || sum.single_count == SUM_TERMS_MAX) sum_pass(&sum);
     }
-    good = good && split_digits(sum.base, &base, BASE_DIGIT_WIDTH);
+    good = good && split_halves(sum.base, &base);
     if (good) sum_pass(&sum);
     *out = sum.total;
     sum_end(&sum);

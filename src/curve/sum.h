@@ -18,7 +18,8 @@
 
 struct sum_term {
     struct affine point;
-    struct digits halves[2]; /* of the point, and of lambda times it */
+    struct half halves[2];   /* of the factor: of the point, and of lambda times it */
+    struct digits digits[2]; /* of the halves, once a pass needs them */
 };
 
 /* A sum in the making, with room for one pass. */
@@ -27,7 +28,8 @@ struct sum {
     size_t single_count;
     struct sum_term *terms;
     struct affine *singles; /* points that count once */
-    struct digits base[2];  /* the factor of G, split */
+    struct half base[2];    /* the factor of G, split */
+    struct digits base_digits[2];
     const struct base_multiples *base_multiples;
     struct affine (*tables)[2][TABLE_ENTRIES];
     struct affine *cells;       /* points by place */
@@ -52,14 +54,20 @@ static inline bool sum_begin(struct sum *sum, size_t terms, const struct base_mu
     sum->tables = (struct affine(*)[2][TABLE_ENTRIES])(void *)at;
     sum->cells = (struct affine *)(void *)(sum->tables + room);
     sum->singles = sum->cells + cells;
-    sum->slopes = (struct slope *)(void *)(sum->singles + room);
+    sum->terms = (struct sum_term *)(void *)(sum->singles + room);
+    sum->slopes = (struct slope *)(void *)(sum->terms + room);
     sum->additions = (struct addition *)(void *)(sum->slopes + pairs);
-    sum->terms = (struct sum_term *)(void *)(sum->additions + pairs);
     return true;
 }
 
 static inline void sum_end(struct sum *sum) {
     free(sum->block);
+}
+
+/* Nothing is left to add. */
+static inline void sum_clear(struct sum *sum) {
+    sum->count = sum->single_count = 0;
+    sum->base[0].value = sum->base[1].value = 0;
 }
 
 /* Tables by Jacobian additions and one inversion for all. */
@@ -126,15 +134,15 @@ static inline void pass_for_few(struct sum *sum) {
     uint8_t left[SUM_FEW][2];
     int places = sum->count ? DIGIT_PLACES : BASE_BLOCK_PLACES + 1;
     struct base_walk base;
-    base_walk_begin(&base, sum->base, sum->count ? 1 : BASE_BLOCKS);
+    base_walk_begin(&base, sum->base_digits, sum->count ? 1 : BASE_BLOCKS);
     for (size_t i = 0; i < sum->count; i++)
         for (int half = 0; half < 2; half++)
-            left[i][half] = sum->terms[i].halves[half].count;
+            left[i][half] = sum->terms[i].digits[half].count;
     for (int place = places - 1; place >= 0; place--) {
         struct affine entry;
         jacobian_double(&value);
         for (size_t i = 0; i < 2 * sum->count; i++) {
-            const struct digits *digits = &sum->terms[i / 2].halves[i % 2];
+            const struct digits *digits = &sum->terms[i / 2].digits[i % 2];
             uint8_t *rest = &left[i / 2][i % 2];
             if (*rest == 0 || digits->at[*rest - 1].place != place) continue;
             table_entry(&entry, sum->tables[i / 2][i % 2], digits->at[--*rest].value);
@@ -157,9 +165,9 @@ static inline void count_digits(struct list lists[DIGIT_PLACES], const struct di
 static inline void fill_lists(struct sum *sum, struct list lists[DIGIT_PLACES]) {
     struct affine *next = sum->cells;
     for (size_t i = 0; i < 2 * sum->count; i++)
-        count_digits(lists, &sum->terms[i / 2].halves[i % 2]);
+        count_digits(lists, &sum->terms[i / 2].digits[i % 2]);
     for (int half = 0; half < 2; half++)
-        count_digits(lists, &sum->base[half]);
+        count_digits(lists, &sum->base_digits[half]);
     lists[0].count += sum->single_count;
     for (int place = 0; place < DIGIT_PLACES; place++) {
         lists[place].points = next;
@@ -167,16 +175,16 @@ static inline void fill_lists(struct sum *sum, struct list lists[DIGIT_PLACES]) 
         lists[place].count = 0;
     }
     for (size_t i = 0; i < 2 * sum->count; i++) {
-        const struct digits *digits = &sum->terms[i / 2].halves[i % 2];
+        const struct digits *digits = &sum->terms[i / 2].digits[i % 2];
         for (int j = 0; j < digits->count; j++) {
             struct list *list = &lists[digits->at[j].place];
             table_entry(&list->points[list->count++], sum->tables[i / 2][i % 2], digits->at[j].value);
         }
     }
     for (int half = 0; half < 2; half++) {
-        for (int j = 0; j < sum->base[half].count; j++) {
-            struct list *list = &lists[sum->base[half].at[j].place];
-            base_entry(&list->points[list->count++], sum->base_multiples, 0, half, sum->base[half].at[j].value);
+        for (int j = 0; j < sum->base_digits[half].count; j++) {
+            struct list *list = &lists[sum->base_digits[half].at[j].place];
+            base_entry(&list->points[list->count++], sum->base_multiples, 0, half, sum->base_digits[half].at[j].value);
         }
     }
     memcpy(lists[0].points + lists[0].count, sum->singles, sum->single_count * sizeof *sum->singles);
@@ -195,17 +203,31 @@ static inline void pass_for_many(struct sum *sum) {
     jacobian_add(&sum->total, &value);
 }
 
+static inline void write_all_digits(struct sum *sum) {
+    for (int half = 0; half < 2; half++) {
+        for (size_t i = 0; i < sum->count; i++)
+            write_digits(&sum->terms[i].digits[half], &sum->terms[i].halves[half], DIGIT_WIDTH);
+        write_digits(&sum->base_digits[half], &sum->base[half], BASE_DIGIT_WIDTH);
+    }
+}
+
+#ifdef SIGNER_VECTOR
+#include "curve/vector_pass.h"
+#endif
+
 /* Adds what was put in to the total. */
 static inline void sum_pass(struct sum *sum) {
-    if (sum->count + sum->single_count + sum->base[0].count + sum->base[1].count == 0) return;
+    if (sum->count + sum->single_count == 0 && (sum->base[0].value | sum->base[1].value) == 0) return;
+#ifdef SIGNER_VECTOR
+    if (pass_in_lanes(sum)) return;
+#endif
+    write_all_digits(sum);
     build_tables(sum);
     if (sum->count <= SUM_FEW && sum->single_count <= 2 * SUM_FEW)
         pass_for_few(sum);
     else
         pass_for_many(sum);
-    sum->count = 0;
-    sum->single_count = 0;
-    sum->base[0].count = sum->base[1].count = 0;
+    sum_clear(sum);
 }
 
 #endif
