@@ -10,7 +10,7 @@ local OTHER_KEY = "0x3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af
 
 local function spki(key)
     local vectors = require("spec.support.vectors")
-    return "0x" .. vectors.hex(signer.gates.sha256(vectors.bytes("302a300506032b6570032100" .. key:sub(3))))
+    return "0x" .. vectors.hex(signer.curve.sha256(vectors.bytes("302a300506032b6570032100" .. key:sub(3))))
 end
 
 local function anchors(changes)

@@ -30,14 +30,14 @@ describe("core of the build", function()
         return request
     end
 
-    local ALLOWED = { allowed = true, failed = false, sha256 = gates.sha256("script"), version = "", code = "", detail = "" }
+    local ALLOWED = { allowed = true, failed = false, sha256 = signer.curve.sha256("script"), version = "", code = "", detail = "" }
 
     --- One build with the verdict that `ask(call, json)` stores. Name of the error, or "ok".
     local function build(id, ask)
         local ok, result = core.call(engine, function(call)
             local request = decoded(transactions.request(id))
             local plan = build_tx.plan(call, request.inputs, request.outputs)
-            gates.publish_policy(call, "firewall", gates.sha256("script"))
+            gates.publish_policy(call, "firewall", signer.curve.sha256("script"))
             if ask then ask(call, plan:policy_input(id)) end
             call:enter()
             local outcome = build_tx.commit(call, id, ("0"):rep(64), plan)
@@ -48,19 +48,19 @@ describe("core of the build", function()
         return ok and "ok" or result.error
     end
 
-    local function allow(call, json) gates.store_verdict(call, "firewall", gates.sha256(json), ALLOWED) end
+    local function allow(call, json) gates.store_verdict(call, "firewall", signer.curve.sha256(json), ALLOWED) end
 
     it("D-135 wants a verdict, on this input, of this hook, by the script in force", function()
         assert.equal("ASK_POLICY", build("a"))
         assert.equal("ASK_POLICY", build("a", function(call)
-            gates.store_verdict(call, "firewall", gates.sha256("another input"), ALLOWED)
+            gates.store_verdict(call, "firewall", signer.curve.sha256("another input"), ALLOWED)
         end))
         assert.equal("ASK_POLICY", build("a", function(call, json)
-            gates.store_verdict(call, "dkg_admission", gates.sha256(json), ALLOWED)
+            gates.store_verdict(call, "dkg_admission", signer.curve.sha256(json), ALLOWED)
         end))
         assert.equal("ASK_POLICY", build("a", function(call, json)
             allow(call, json)
-            gates.publish_policy(call, "firewall", gates.sha256("replaced meanwhile"))
+            gates.publish_policy(call, "firewall", signer.curve.sha256("replaced meanwhile"))
         end))
         assert.equal("ok", build("a", allow))
     end)
@@ -73,7 +73,7 @@ describe("core of the build", function()
             for key, value in pairs(ALLOWED) do answer[key] = value end
             for key, value in pairs(changes) do answer[key] = value end
             assert.equal(name, build("b", function(call, json)
-                gates.store_verdict(call, "firewall", gates.sha256(json), answer)
+                gates.store_verdict(call, "firewall", signer.curve.sha256(json), answer)
             end))
         end
     end)

@@ -49,8 +49,8 @@ describe("message binding", function()
                 script_pubkey_hex = "5120" .. group.key_group:sub(3) } },
             outputs = { { script_pubkey_hex = "0014" .. ("22"):rep(20), value_sats = 90000 } },
         })).tx_hex)
-        local once = signer.gates.sha256(tx)
-        for _, digest in ipairs({ once, signer.gates.sha256(once) }) do
+        local once = signer.curve.sha256(tx)
+        for _, digest in ipairs({ once, signer.curve.sha256(once) }) do
             refused({ code = "signing_policy_rejected", reason = "signing_message_not_bound_to_policy_checked_build_tx" },
                 group:open({ message = digest }))
         end

@@ -10,7 +10,7 @@ local crash, tools = signer.test_crash, signer.store_tools
 local pack = string.pack
 
 local KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a" -- RFC 8032, test 1
-local SPKI = signer.gates.sha256(signer.bytes.unhex("302a300506032b6570032100" .. KEY))
+local SPKI = signer.curve.sha256(signer.bytes.unhex("302a300506032b6570032100" .. KEY))
 
 --- The four pins that development takes alone.
 local function pins(threshold, more)

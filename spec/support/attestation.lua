@@ -3,7 +3,7 @@
 local signer = require("tbtc_signer")
 local vectors = require("spec.support.vectors")
 
-local curve, sha256 = signer.test_curve, signer.gates.sha256
+local curve, sha256 = signer.test_curve, signer.curve.sha256
 
 local attestation = {}
 

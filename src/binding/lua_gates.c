@@ -1,7 +1,5 @@
 /* Module `gates`: primitives of the provenance gate, and the policy loader's side of the engine.
  *
- *   sha256(bytes) -> 32 bytes                    schnorr_verify(signature, digest, key_x) -> boolean
- *   is_x_coordinate(bytes) -> boolean            decode_hex(text) -> bytes | nil
  *   now(call) -> Unix seconds                    raises CLOCK
  *   notice(text)                                 one line on stderr
  *   version() -> text                            the library's own version
@@ -21,19 +19,16 @@
 #include "binding/call_object.h"
 #include "binding/settings_object.h"
 #include "curve/hash.h"
-#include "curve/point.h"
 #include "session/gates.h"
 #include "session/policy_ask.h"
 #include "session/policy_input.h"
 
-/* -- primitives of provenance ----------------------------------------------------------------------- */
+/* -- the provenance gate ---------------------------------------------------------------------------- */
 
-static int sha256_bytes(lua_State *L) {
-    uint8_t digest[HASH_BYTES];
-    size_t len;
-    const char *data = luaL_checklstring(L, 1, &len);
-    sha256(digest, data, len);
-    lua_pushlstring(L, (const char *)digest, sizeof digest);
+static int now(lua_State *L) {
+    uint64_t ms;
+    binding_check(L, platform_wall_ms(binding_check_call(L, 1)->engine->platform, &ms), NULL);
+    lua_pushinteger(L, (lua_Integer)(ms / 1000));
     return 1;
 }
 
@@ -42,39 +37,6 @@ static const uint8_t *check_raw(lua_State *L, int index, size_t len) {
     const char *raw = luaL_checklstring(L, index, &actual);
     if (actual != len) luaL_argerror(L, index, "wrong length");
     return (const uint8_t *)raw;
-}
-
-static int verify(lua_State *L) {
-    size_t len;
-    const uint8_t *signature = check_raw(L, 1, 64);
-    const uint8_t *message = (const uint8_t *)luaL_checklstring(L, 2, &len);
-    lua_pushboolean(L, schnorr_verify(signature, message, len, check_raw(L, 3, XONLY_BYTES)));
-    return 1;
-}
-
-static int is_x_coordinate(lua_State *L) {
-    struct point point;
-    size_t len;
-    const char *x = luaL_checklstring(L, 1, &len);
-    lua_pushboolean(L, len == XONLY_BYTES && point_lift_x(&point, (const uint8_t *)x) == SIGNER_OK);
-    return 1;
-}
-
-static int decode_hex(lua_State *L) {
-    size_t len;
-    const char *text = luaL_checklstring(L, 1, &len);
-    luaL_Buffer out;
-    char *bytes = luaL_buffinitsize(L, &out, len / 2 + 1);
-    if (!hex_decode((uint8_t *)bytes, text, len)) return 0;
-    luaL_pushresultsize(&out, len / 2);
-    return 1;
-}
-
-static int now(lua_State *L) {
-    uint64_t ms;
-    binding_check(L, platform_wall_ms(binding_check_call(L, 1)->engine->platform, &ms), NULL);
-    lua_pushinteger(L, (lua_Integer)(ms / 1000));
-    return 1;
 }
 
 static int say(lua_State *L) {
@@ -215,10 +177,6 @@ static int answer_wallet_output(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"sha256", sha256_bytes},
-    {"schnorr_verify", verify},
-    {"is_x_coordinate", is_x_coordinate},
-    {"decode_hex", decode_hex},
     {"now", now},
     {"notice", say},
     {"version", version},

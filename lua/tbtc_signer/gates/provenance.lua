@@ -1,7 +1,9 @@
 --- The provenance gate: no work unless a trusted party has attested this version recently. The order of
 -- the checks is that of policy-and-lifecycle 3; the first failure answers.
+local bytes = require("signer.bytes")
 local codec = require("signer.codec")
 local core = require("signer.gates")
+local curve = require("signer.curve")
 local errors = require("tbtc_signer.errors")
 local schema = require("tbtc_signer.schema.config")
 local settings = require("signer.settings")
@@ -26,13 +28,13 @@ local function value_of(source, member)
 end
 
 local function decode(text, length)
-    local bytes = core.decode_hex(text)
-    return bytes and #bytes == length and bytes or nil
+    local raw = bytes.unhex(text)
+    return raw and #raw == length and raw or nil
 end
 
 local function signature_holds(root, payload, signature)
     if verified.root == root and verified.payload == payload and verified.signature == signature then return true end
-    if not core.schnorr_verify(signature, core.sha256(payload), root) then return false end
+    if not curve.schnorr_verify(signature, curve.sha256(payload), root) then return false end
     verified = { root = root, payload = payload, signature = signature }
     return true
 end
@@ -85,7 +87,7 @@ local function check_signature(source)
     local root_text = value_of(source, "provenance_trust_root")
     if not root_text then errors.raise("MISSING_TRUST_ROOT", "no trust root is set") end
     local root = decode(root_text, 32)
-    if not root or not core.is_x_coordinate(root) then
+    if not root or not curve.is_point("\2" .. root) then
         errors.raise("INVALID_TRUST_ROOT_FORMAT", "the trust root is no x-only key of 32 bytes of hex")
     end
     local raw = settings.text(source, "provenance_attestation_payload")

@@ -6,6 +6,7 @@
 -- (policies/*.lua), which refuse nothing. With it, a script that cannot be read is a refusal.
 local codec = require("signer.codec")
 local core = require("signer.gates")
+local curve = require("signer.curve")
 local errors = require("tbtc_signer.errors")
 local sandbox = require("signer.sandbox")
 local schema = require("tbtc_signer.schema.policy")
@@ -30,7 +31,7 @@ local digests, hashed = {}, 0
 local function digest_of(text)
     if not digests[text] then
         if hashed == 16 then digests, hashed = {}, 0 end
-        digests[text], hashed = core.sha256(text), hashed + 1
+        digests[text], hashed = curve.sha256(text), hashed + 1
     end
     return digests[text]
 end
@@ -61,7 +62,7 @@ local function judge(script, json)
         answer.detail = ("the input of %d bytes is longer than 1 MiB"):format(#json)
         return answer
     end
-    local key = script.embedded and script.hook .. core.sha256(json)
+    local key = script.embedded and script.hook .. curve.sha256(json)
     if key and (allowed[key] or #json > INPUT_BYTES_MAX) then -- a default refuses nothing (D-128)
         answer.allowed, answer.failed = true, false
         return answer
@@ -82,7 +83,7 @@ end
 -- @param hook string  "firewall" or "dkg_admission"
 -- @param json string  the input, compact JSON made by C
 function policy.ask(call, hook, json)
-    core.store_verdict(call, hook, core.sha256(json), judge(load_script(call, hook), json))
+    core.store_verdict(call, hook, curve.sha256(json), judge(load_script(call, hook), json))
 end
 
 -- Members that the default quarantine script allowed, its digest beside them: its input is the member and
@@ -123,15 +124,6 @@ function policy.check(call, candidate)
         if seen and seen.failed then reason = hook .. ".lua: " .. seen.detail end
         if reason then errors.raise("VALIDATION", "policy_directory: %s", reason) end
     end
-end
-
---- One verdict without a call: for dry runs and specs.
--- @param hook string
--- @param source string  of the script
--- @param json string  the input, compact JSON
--- @return table  { allowed, failed, code, detail, version }
-function policy.dry_run(hook, source, json)
-    return judge({ hook = hook, source = source, sha256 = core.sha256(source), embedded = false }, json)
 end
 
 return policy
