@@ -92,10 +92,10 @@ local function problem_of(raised)
     return { code = raised.code, reason_code = reason, message = raised.detail or raised.error }
 end
 
-local function fail(raised, status)
+local function fail(raised, hint)
     local problem = problem_of(raised)
-    output.failure(problem, hints.of(problem))
-    return status or (problem.code == "validation_error" and 2) or 1
+    output.failure(problem, hint or hints.of(problem))
+    return problem.code == "validation_error" and 2 or 1
 end
 
 --- Runs a tool of the core; its error becomes a message and an exit status.
@@ -214,7 +214,7 @@ local function file_line(file, refused)
             file.fault.reason_code)
     end
     local torn = file.torn_bytes > 0 and (", %d torn bytes behind them that were never synced"):format(file.torn_bytes) or ""
-    return output.paint("green", "whole  "), ("%d records, %d bytes%s%s"):format(file.records, file.bytes,
+    return output.paint("green", "whole  "), ("%s, %d bytes%s%s"):format(plural(file.records, "record"), file.bytes,
         (file.on_path or refused) and "" or ", not needed", torn)
 end
 
@@ -241,7 +241,7 @@ function actions.verify(options)
     if good then
         output.line("%s: record %d, chain %s", output.paint("green", "an opening would succeed"), facts.seq, facts.chain)
     elseif not facts.refusal then
-        output.line("an opening would succeed, but %d of %d files are damaged", damaged, count)
+        output.line("an opening would succeed, but %d of %d files are damaged or under another key", damaged, count)
         output.line("  what to do: keep this copy, then `tbtc-signer store compact` writes fresh files from the good ones")
     end
     output.document({ valid = good, refusal = facts.refusal, store_id = facts.store_id, seq = facts.seq, chain = facts.chain,
@@ -329,6 +329,20 @@ function actions.compact(options)
     return 0
 end
 
+--- A rekey that failed behind its new log leaves a store under the new key: the hint then, else nil.
+local function after_rekey(options, raised)
+    if type(raised) ~= "table" or raised.reason_code == "state_key_unavailable" or raised.reason_code == "state_key_mismatch" then
+        return nil
+    end
+    local good, inspection = pcall(tools.inspect, options.engine)
+    if not good then return nil end
+    local refusal = inspection:facts().refusal
+    inspection:close()
+    if not refusal or refusal.reason_code ~= "state_key_mismatch" then return nil end
+    return "the store is sealed under the new key by now: make that one the key provider's, then tbtc-signer store compact"
+        .. " removes what is left of the old files"
+end
+
 function actions.rekey(options)
     if (options.new_key_command == nil) == (options.new_key_variable == nil) then
         output.failure("give either --new-key-command or --new-key-variable",
@@ -342,9 +356,9 @@ function actions.rekey(options)
     local status_missing = missing(options)
     if status_missing then return status_missing end
     output.progress("reading the store, then writing it again under the new key")
-    local result, status = attempt(tools.rekey, options.engine,
+    local good, result = pcall(tools.rekey, options.engine,
         { command = options.new_key_command, variable = options.new_key_variable, timeout_s = options.timeout })
-    if not result then return status end
+    if not good then return fail(result, after_rekey(options, result)) end
     output.line("store %s is sealed under the new key; all older files are gone", result.store_id)
     output.line("  what to do: set the key provider of the signer to the new key before the next start;")
     output.line("  backups made before still open with the old key: destroy them, or keep that key as safe as the store")
