@@ -27,6 +27,22 @@ describe("the documents", function()
         assert.is_nil(next(told))
     end)
 
+    it("list every function of the Lua module, and no other", function()
+        local told, real = {}, {}
+        for table_name, name in read("docs/lua.md"):gmatch("`([%l_]+)%.([%l_%d]+)[%({`]") do
+            if table_name ~= "signer" then told[table_name .. "." .. name] = true end
+        end
+        local list = run([[env -u LD_PRELOAD LUA_CPATH='build/?.so;;' lua5.4 -e 'for name, value in
+            pairs(require("tbtc_signer")) do if type(value) == "table" then for key in pairs(value) do
+            print(name .. "." .. key) end end end']])
+        for line in list:gmatch("([%w_]+%.[%w_]+)\n") do
+            real[line] = true
+            assert.is_true(told[line] == true, line .. " is not on the page")
+        end
+        assert.is_true(next(real) ~= nil)
+        for line in pairs(told) do assert.is_true(real[line] == true, line .. " does not exist") end
+    end)
+
     it("have an example of the Lua module that signs", function()
         local text = run("env -u LD_PRELOAD LUA_CPATH='build/?.so;;' lua5.4 scripts/examples/two_of_three.lua")
         assert.matches("valid      true\n", text)
