@@ -213,4 +213,17 @@ describe("demo", function()
             assert.equal(0, count("pgrep -fc '[t]btc-signer node run --dir %s/'"))
         end
     end)
+
+    it("leaves no process behind when it is killed: its nodes end with it", function()
+        os.execute(("env -u LD_PRELOAD TMPDIR=%s timeout -s KILL 1 %s demo --signers 8 --threshold 5 >/dev/null 2>&1")
+            :format(folder, COMMAND))
+        local left
+        for _ = 1, 100 do
+            left = count("pgrep -fc '[t]btc-signer node run --dir %s/'")
+            if left == 0 then break end
+            os.execute("sleep 0.1")
+        end
+        assert.equal(0, left)
+        os.execute(("rm -rf '%s'/*"):format(folder)) -- what only the command itself removes
+    end)
 end)

@@ -165,11 +165,11 @@ function Stage:make_roster()
 end
 
 function Stage:start_node(member, hold_session)
-    local extra = { "--roster", self.roster_path }
-    if hold_session then extra[3], extra[4] = "--hold-share", hold_session end
+    local extra = { "--roster", self.roster_path, "--until-input-ends" }
+    if hold_session then extra[4], extra[5] = "--hold-share", hold_session end
     self.children[member] = assert(processes.start({
         program = demo.lua, args = self:node_arguments(member, "run", extra),
-        environment = self:environment(member), log = self:node_folder(member) .. "/log",
+        environment = self:environment(member), log = self:node_folder(member) .. "/log", tied = true,
     }))
 end
 

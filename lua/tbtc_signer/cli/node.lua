@@ -40,6 +40,7 @@ Settings come from TBTC_SIGNER_* variables (docs/operations.md); tbtc-signer doc
     keys:option("--socket", "Socket path for the entry (default DIR/socket).")
     run:option("--roster", "The roster file."):count(1)
     run:option("--socket", "Socket path (default: the roster's, then DIR/socket).")
+    run:flag("--until-input-ends", "Also end when standard input does: with the program that started this one.")
     run:option("--hold-share", "Rehearsal: withhold the first share of this session after its record is durable.")
 end
 
@@ -127,6 +128,13 @@ local function serve(options, engine)
         os.exit(0)
     end
     for _, name in ipairs({ "sigterm", "sigint" }) do uv.new_signal():start(name, stop) end
+    if options.until_input_ends then
+        local input = uv.new_pipe(false)
+        input:open(0)
+        input:read_start(function(failed, bytes)
+            if failed or not bytes then stop() end
+        end)
+    end
     uv.run("default")
     return true
 end

@@ -5,19 +5,20 @@ local uv = require("luv")
 local processes = { running = {} }
 
 --- @param options table {program, args, environment (list of "NAME=value"), log (path of stdout), errors (path of
----   stderr; absent: as log), on_exit}
+---   stderr; absent: as log), tied (its standard input ends when this process ends, however it does), on_exit}
 --- @return table|nil child {pid, kill}, string|nil problem
 function processes.start(options)
     local log = assert(uv.fs_open(options.log, "a", 384))
     local errors = options.errors and assert(uv.fs_open(options.errors, "a", 384)) or log
-    local child = { exited = false }
+    local child = { exited = false, tie = options.tied and uv.new_pipe(false) or nil }
     local handle, pid
     handle, pid = uv.spawn(options.program, {
         args = options.args,
         env = options.environment,
-        stdio = { nil, log, errors },
+        stdio = { child.tie, log, errors },
     }, function(code, signal)
         child.exited = true
+        if child.tie then child.tie:close() end
         processes.running[child] = nil
         handle:close()
         if options.on_exit then options.on_exit(code, signal) end
