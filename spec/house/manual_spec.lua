@@ -30,7 +30,7 @@ describe("the documents", function()
     it("list every function of the Lua module, and no other", function()
         local told, real = {}, {}
         for table_name, name in read("docs/lua.md"):gmatch("`([%l_]+)%.([%l_%d]+)[%({`]") do
-            if table_name ~= "signer" then told[table_name .. "." .. name] = true end
+            if table_name ~= "signer" and table_name ~= "tbtc_signer" then told[table_name .. "." .. name] = true end
         end
         local list = run([[env -u LD_PRELOAD LUA_CPATH='build/?.so;;' lua5.4 -e 'for name, value in
             pairs(require("tbtc_signer")) do if type(value) == "table" then for key in pairs(value) do
