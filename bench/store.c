@@ -103,7 +103,7 @@ static uint64_t append(struct subject *subject) {
         pthread_mutex_lock(&subject->mutex);
         build(&changes, subject->records);
         check(changes_check(subject->state, &changes, &why), &why);
-        enum signer_error error = store_append(subject->store, RECORD_CHANGE, RECORD_RESERVED, changes.body.data,
+        enum signer_error error = store_append(subject->store, RECORD_CHANGE, RECORD_RESERVED, 0, changes.body.data,
                                                changes.body.len, &position, &why);
         if (error == SIGNER_OK) {
             changes_apply(subject->state, &changes, &position);

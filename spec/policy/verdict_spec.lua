@@ -134,6 +134,28 @@ describe("verdict record", function()
         assert.same({ "build", "sign" }, moments)
     end)
 
+    it("35.6 however many inputs lie between", function()
+        refused("signing_policy_rejected", build("held"))
+        for i = 1, 80 do build("session" .. i) end
+        refused("signing_policy_rejected", build("held"))
+        local seen = {}
+        for _, one in ipairs(verdicts_of(group.folder)) do
+            assert.equal(not seen[one.digest], one.input ~= nil)
+            seen[one.digest] = true
+        end
+    end)
+
+    it("35.6 a verdict that was sealed again into another log carries its input there", function()
+        signer.test_fault.arm("sync", "error")
+        refused("internal_error", build("held"))
+        signer.test_fault.clear()
+        refused("signing_policy_rejected", build("held"))
+        refused("signing_policy_rejected", build("held"))
+        local list = verdicts_of(group.folder)
+        assert.equal(3, #list)
+        assert.same({ true, false, false }, { list[1].input ~= nil, list[2].input ~= nil, list[3].input ~= nil })
+    end)
+
     it("35.6 the first verdict in another log carries the input again", function()
         refused("signing_policy_rejected", build("held"))
         group:restart()

@@ -269,6 +269,41 @@ describe("VERDICT", function()
     case("35.6 refuses a flag of 2", "", verdict("\2"), "STATE_CORRUPT")
     case("35.6 refuses bytes behind it", "", verdict("\0\0"), "STATE_CORRUPT")
 
+    it("35.6 refuses an input that the log carries already, also within one body, live and at replay", function()
+        local carried, other = verdict("\1" .. lp("{}")), verdict("\1" .. lp("{}")):gsub(("\2"):rep(32), ("\3"):rep(32))
+        local book = registry.new()
+        assert.equal("STATE_CORRUPT", (book:refusal(carried .. carried)))
+        assert.equal("STATE_CORRUPT", (book:refusal(carried .. other .. carried)))
+        book:put(carried)
+        assert.equal("STATE_CORRUPT", (book:refusal(carried)))
+        assert.is_nil((book:refusal(other)))
+        assert.is_nil((book:refusal(verdict("\0"))))
+        assert.equal("STATE_CORRUPT", registry.replay_error("note", { carried, other, carried }))
+        book.state:opened(2) -- another log, which carries nothing yet
+        assert.is_nil((book:refusal(carried)))
+    end)
+
+    it("35.6 a log that begins behind a record carries none of its inputs; one that it was moved into does", function()
+        local book = registry.new()
+        local bodies = {}
+        for i = 1, 3 do
+            bodies[i] = verdict("\1" .. lp("{}")):gsub(("\2"):rep(32), string.char(i):rep(32))
+            book:put(bodies[i])
+        end
+        local last = book.seq
+        -- the first is durable; the others are sealed again behind the OPEN of the next log
+        for seq = last - 1, last do book.state:rechained("note", seq, seq + 1, ("\7"):rep(32)) end
+        book.state:log_begins(last - 2)
+        assert.is_nil((book:refusal(bodies[1])))
+        assert.equal("STATE_CORRUPT", (book:refusal(bodies[2])))
+        assert.equal("STATE_CORRUPT", (book:refusal(bodies[3])))
+        book.state:log_begins(last) -- the second has this seq now
+        assert.is_nil((book:refusal(bodies[2])))
+        assert.equal("STATE_CORRUPT", (book:refusal(bodies[3])))
+        book.state:log_begins(last + 1)
+        assert.is_nil((book:refusal(bodies[3])))
+    end)
+
     it("35.6, D-088 changes no engine state and is not counted", function()
         local book = registry.new()
         local digest = book.state:digest()

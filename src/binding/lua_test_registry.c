@@ -451,6 +451,11 @@ static int witness(lua_State *L) {
     return 3;
 }
 
+static int log_begins(lua_State *L) {
+    state_log_begins(check_test(L)->state, check_u64(L, 2));
+    return 0;
+}
+
 static int rebase_due(lua_State *L) {
     uint64_t generation = 0;
     if (!state_rebase_due(check_test(L)->state, check_u64(L, 2), &generation)) return 0;
@@ -520,6 +525,7 @@ static const luaL_Reg state_methods[] = {
     {"counters", counters},
     {"witness", witness},
     {"rebase_due", rebase_due},
+    {"log_begins", log_begins},
     {"anchor", anchor},
     {NULL, NULL},
 };

@@ -306,7 +306,7 @@ static enum signer_error append(struct test_store *self, enum record_type type, 
                                 const char *body, size_t len, struct store_position *position, struct failure *why) {
     const uint8_t *bytes = (const uint8_t *)body;
     pthread_mutex_lock(&self->mutex);
-    enum signer_error error = store_append(self->store, type, class, bytes, len, position, why);
+    enum signer_error error = store_append(self->store, type, class, 0, bytes, len, position, why);
     if (error == SIGNER_OK) sink_apply(self, self->state, type, bytes, len, position->seq, position->chain);
     pthread_mutex_unlock(&self->mutex);
     return error;

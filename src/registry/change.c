@@ -6,6 +6,7 @@
 #include "curve/hash.h"
 #include "registry/fields.h"
 #include "registry/internal.h"
+#include "registry/records.h"
 
 void changes_init(struct changes *changes) {
     memset(changes, 0, sizeof *changes);
@@ -55,6 +56,57 @@ void changes_join(struct changes *changes, const struct changes *more) {
         changes->values[changes->value_count] = more->values[i];
         field_value_share(changes->values[changes->value_count++].value);
     }
+}
+
+/* An earlier verdict of this body carries it. */
+static bool carries(const struct changes *changes, const uint8_t digest[32]) {
+    struct reader ops;
+    reader_init(&ops, changes->body.data, changes->body.len);
+    while (reader_left(&ops) > 0 && !ops.failed) {
+        const uint8_t op = reader_u8(&ops);
+        const struct bytes payload = reader_lp(&ops);
+        struct reader fields;
+        const uint8_t *other;
+        struct bytes input;
+        if (op != OP_VERDICT || ops.failed) continue;
+        reader_init(&fields, payload.data, payload.len);
+        record_verdict(&fields, &other, &input);
+        if (input.data && !fields.failed && memcmp(other, digest, 32) == 0) return true;
+    }
+    return false;
+}
+
+static void join_verdict(struct changes *changes, struct bytes payload, const struct state *state) {
+    struct reader fields;
+    const uint8_t *digest;
+    struct bytes input;
+    reader_init(&fields, payload.data, payload.len);
+    record_verdict(&fields, &digest, &input);
+    const bool repeated =
+        !fields.failed && input.data && (inputs_hold(&state->inputs, digest) || carries(changes, digest));
+    if (!repeated) {
+        change_op(changes, OP_VERDICT, payload.data, payload.len);
+        return;
+    }
+    const size_t begin = op_begin(changes, OP_VERDICT);
+    buffer_append(&changes->body, payload.data, payload.len - input.len - 5); /* without flag, length and input */
+    buffer_u8(&changes->body, 0);
+    op_end(changes, begin);
+}
+
+void changes_join_verdicts(struct changes *changes, const struct changes *more, const struct state *state) {
+    struct reader ops;
+    reader_init(&ops, more->body.data, more->body.len);
+    while (reader_left(&ops) > 0 && !ops.failed) {
+        const uint8_t op = reader_u8(&ops);
+        const struct bytes payload = reader_lp(&ops);
+        if (op == OP_VERDICT)
+            join_verdict(changes, payload, state);
+        else
+            change_op(changes, (enum state_op)op, payload.data, payload.len);
+    }
+    note_error(changes, more->error);
+    note_error(changes, buffer_status(&changes->body));
 }
 
 static size_t session_op(struct changes *changes, enum state_op op, const char *id, size_t len) {

@@ -64,6 +64,9 @@ void changes_free(struct changes *changes);
 /* Adds the ops of `more` behind those of `changes`, with what their builders had decoded. */
 void changes_join(struct changes *changes, const struct changes *more);
 
+/* The same, but that an input of a verdict is left out where the present log carries it already (35.6, op 22). */
+void changes_join_verdicts(struct changes *changes, const struct changes *more, const struct state *state);
+
 /* One op by number with its payload (35.6). */
 void change_op(struct changes *changes, enum state_op op, const void *payload, size_t len);
 

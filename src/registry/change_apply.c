@@ -46,6 +46,12 @@ static void apply_globals(struct state *state, struct draft *draft) {
     }
 }
 
+static void apply_inputs(struct state *state, struct draft *draft, uint64_t seq) {
+    struct carried_input *next;
+    while ((next = inputs_take(&draft->inputs)))
+        inputs_put(&state->inputs, next, seq);
+}
+
 void draft_apply(struct state *state, uint64_t seq, const uint8_t chain[32], uint64_t ticket) {
     struct draft *draft = state->draft;
     for (struct session_draft *session = draft_next(draft, NULL); session;) {
@@ -56,6 +62,7 @@ void draft_apply(struct state *state, uint64_t seq, const uint8_t chain[32], uin
     draft_put_tombstones(draft);
     apply_operators(state, draft);
     apply_globals(state, draft);
+    apply_inputs(state, draft, seq);
     if (draft->type == RECORD_CHANGE) witness_push(&state->witness, seq, chain);
     if (draft->purge) witness_purge(&state->witness, seq);
     if (draft->rebase) witness_rebase(&state->witness, draft->rebase);

@@ -2,6 +2,7 @@
  * (sealed-store 35.6; anchor records stay opaque but for their form). */
 #include <string.h>
 
+#include "base/fault.h"
 #include "registry/draft.h"
 #include "registry/records.h"
 
@@ -83,22 +84,21 @@ static enum signer_error purge(struct draft *draft, struct reader *payload) {
     return SIGNER_OK;
 }
 
-/* Of no effect on the state. */
+/* Of no effect on the state but that the log carries its input from now on. */
 static enum signer_error verdict(struct draft *draft, struct reader *payload) {
-    record_flag(payload); /* allow */
-    record_text(payload); /* policy */
-    record_text(payload); /* version */
-    reader_take(payload, 32);
-    record_text(payload); /* rule */
-    record_text(payload); /* reason */
-    record_text(payload); /* session id, may be empty */
-    reader_be64(payload);
-    reader_take(payload, 32);
-    if (record_flag(payload)) {
-        struct bytes input = record_text(payload);
-        if (input.len > VERDICT_INPUT_BYTES_MAX) payload->failed = true;
-    }
-    return reader_done(payload) ? SIGNER_OK : draft_broken(draft, "VERDICT has a wrong form");
+    const uint8_t *digest;
+    struct bytes input;
+    record_verdict(payload, &digest, &input);
+    if (!reader_done(payload) || input.len > VERDICT_INPUT_BYTES_MAX)
+        return draft_broken(draft, "VERDICT has a wrong form");
+    if (!input.data) return SIGNER_OK;
+    if (inputs_hold(&draft->state->inputs, digest) || inputs_hold(&draft->inputs, digest))
+        return draft_broken(draft, "VERDICT: the log carries this input already");
+    struct carried_input *carried = signer_calloc(1, sizeof *carried);
+    if (!carried) return ERR_OUT_OF_MEMORY;
+    memcpy(carried->digest, digest, 32);
+    inputs_put(&draft->inputs, carried, 0);
+    return SIGNER_OK;
 }
 
 static enum signer_error witness_rebase_op(struct draft *draft, struct reader *payload) {

@@ -55,6 +55,7 @@ struct draft *draft_new(struct state *state) {
     draft->tombstones.compare = compare_tombstones;
     draft->deletions.compare = compare_deletions;
     draft->operators.compare = compare_operators;
+    inputs_init(&draft->inputs);
     draft->session_count = state->sessions.count;
     draft->globals = state->globals;
     texts_share(&draft->globals.intent, &state->globals.intent);
@@ -81,6 +82,7 @@ void draft_free(struct draft *draft) {
     while ((node = pop(&draft->operators)))
         free(OPERATOR_OF(node));
     texts_release(&draft->certificates);
+    inputs_free(&draft->inputs);
     texts_release(&draft->globals.intent);
     free(draft);
 }

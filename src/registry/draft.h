@@ -45,6 +45,7 @@ struct draft {
     size_t new_tombstones;
     struct globals globals;
     struct text_set certificates; /* new ones, behind those of the state */
+    struct carried_inputs inputs; /* of verdicts in this body */
     bool counted;
     bool purge;
     uint64_t rebase; /* 0 none */

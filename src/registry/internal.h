@@ -4,6 +4,7 @@
 
 #include "registry/fields.h"
 #include "registry/groups.h"
+#include "registry/inputs.h"
 #include "registry/state.h"
 #include "registry/texts.h"
 #include "registry/tombstones.h"
@@ -49,6 +50,7 @@ struct state {
     struct witness witness;
     struct globals globals;
     struct text_set certificates; /* oldest first */
+    struct carried_inputs inputs; /* of the present log */
     bool passing;                 /* read to be given out again: packages stay as they are encoded */
     bool snapshot_over;           /* a CHANGE or NOTE was applied: no more snapshot ops */
     size_t active;

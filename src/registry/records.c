@@ -74,6 +74,20 @@ bool record_flag(struct reader *in) {
     return flag == 1 && !in->failed;
 }
 
+void record_verdict(struct reader *in, const uint8_t **digest, struct bytes *input) {
+    *input = (struct bytes){0};
+    record_flag(in); /* allow */
+    record_text(in); /* policy */
+    record_text(in); /* version */
+    reader_take(in, 32);
+    record_text(in); /* rule */
+    record_text(in); /* reason */
+    record_text(in); /* session id, may be empty */
+    reader_be64(in);
+    *digest = reader_take(in, 32);
+    if (record_flag(in)) *input = record_text(in);
+}
+
 size_t record_members(struct reader *in, const uint8_t **members) {
     size_t count = reader_be32(in);
     if (count > PARTICIPANTS_MAX) in->failed = true;

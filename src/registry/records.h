@@ -15,6 +15,8 @@ bool text_is_key_group(const uint8_t *text, size_t len);
 struct bytes record_text(struct reader *in);
 /* LP(text) of at least one byte. */
 struct bytes record_name(struct reader *in);
+/* A VERDICT up to its input: its digest, and the input where it is carried (else data NULL). */
+void record_verdict(struct reader *in, const uint8_t **digest, struct bytes *input);
 /* `00` or `01`: whether a value follows. */
 bool record_flag(struct reader *in);
 /* array of u16, at most PARTICIPANTS_MAX. */

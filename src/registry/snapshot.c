@@ -234,6 +234,7 @@ static void sink_opened(void *context, void *state_pointer, uint64_t open_number
     (void)context;
     struct state *state = state_pointer;
     witness_set_counters(&state->witness, open_number, NULL);
+    inputs_forget(&state->inputs, UINT64_MAX); /* another log */
 }
 
 static uint64_t sink_open_number(void *context, void *state) {
@@ -259,6 +260,7 @@ static void sink_rechained(void *context, void *state_pointer, enum record_type 
     (void)context;
     struct state *state = state_pointer;
     if (type == RECORD_CHANGE) witness_rechain(&state->witness, old_seq, seq, chain);
+    inputs_rechain(&state->inputs, old_seq, seq);
 }
 
 static enum signer_error sink_import(void *context, void *state, const uint8_t *payload, size_t len, uint64_t random,

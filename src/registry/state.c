@@ -323,6 +323,7 @@ struct state *state_new(struct vault *vault, const uint64_t *max_sessions) {
     state->ages.compare = compare_by_age;
     state->operators.compare = compare_operators;
     groups_init(&state->groups);
+    inputs_init(&state->inputs);
     return state;
 }
 
@@ -339,6 +340,7 @@ void state_free(struct state *state) {
     texts_release(&state->certificates);
     texts_release(&state->globals.intent);
     groups_free(&state->groups);
+    inputs_free(&state->inputs);
     tombstones_free(&state->tombstones);
     witness_free(&state->witness);
     free(state);
@@ -505,6 +507,10 @@ uint64_t state_purge_seq(const struct state *state) {
     uint64_t purge_seq = 0;
     witness_counters(witness_of(state), &open_number, &purge_seq);
     return purge_seq;
+}
+
+void state_log_begins(struct state *state, uint64_t base_seq) {
+    inputs_forget(&state->inputs, base_seq);
 }
 
 bool state_history_complete(struct state *state) {

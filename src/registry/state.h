@@ -237,6 +237,8 @@ bool state_rebase_due(const struct state *state, uint64_t maximum_records, uint6
 
 /* Anchor and trust records (ops 48 to 53), opaque. `kind`: 1 latest, 2 base. */
 #define CHECKPOINT_BYTES 560
+/* The present log begins behind this seq: what earlier ones carry of the inputs of verdicts counts no more. */
+void state_log_begins(struct state *state, uint64_t base_seq);
 /* Acknowledged checkpoints (24.4). NULL, 0: none. */
 enum checkpoint_kind { CHECKPOINT_LATEST = 1, CHECKPOINT_BASE = 2 };
 const uint8_t *state_checkpoint(const struct state *state, uint8_t kind);

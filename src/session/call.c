@@ -151,7 +151,7 @@ static void drop_retirements(struct call *call) {
 
 /* Append, then apply in the same critical section: after the append nothing fails any more. */
 static enum signer_error write_record(struct call *call, const struct changes *record, enum record_type type,
-                                      enum record_class class, struct failure *why) {
+                                      enum record_class class, uint64_t log, struct failure *why) {
     struct engine *engine = call->engine;
     struct store_position position;
     enum signer_error error = record->error;
@@ -161,7 +161,7 @@ static enum signer_error write_record(struct call *call, const struct changes *r
     if (error == SIGNER_OK) error = changes_prepare(engine->state, record);
     if (error != SIGNER_OK) return why && why->error == error ? error : fail_plain(why, error);
     const enum probe before = probe_switch(PROBE_RECORD);
-    error = store_append(engine->store, type, class, record->body.data, record->body.len, &position, why);
+    error = store_append(engine->store, type, class, log, record->body.data, record->body.len, &position, why);
     probe_switch(before);
     if (error == ERR_AGAIN) call->ready_class = class;
     if (error != SIGNER_OK) {
@@ -181,6 +181,15 @@ static enum signer_error write_record(struct call *call, const struct changes *r
     return SIGNER_OK;
 }
 
+/* Adds the verdicts, with the inputs that the present log does not carry yet: for this log only. */
+static uint64_t add_verdicts(struct call *call, struct changes *record, const struct changes *verdicts) {
+    struct store_info info;
+    store_info(call->engine->store, &info);
+    state_log_begins(call->engine->state, info.log_base_seq);
+    changes_join_verdicts(record, verdicts, call->engine->state);
+    return verdicts->count > 0 ? info.log_number : 0;
+}
+
 enum signer_error call_commit(struct call *call, struct changes *changes, enum record_class class,
                               struct failure *why) {
     if (!call->locked || call->committed) return fail(why, ERR_INTERNAL, "a commit needs the lock and comes once");
@@ -191,12 +200,11 @@ enum signer_error call_commit(struct call *call, struct changes *changes, enum r
     take_retirements(call, &record);
     changes_join(&record, &call->housekeeping);
     changes_join(&record, changes);
-    changes_join(&record, &call->verdict_record);
+    const uint64_t log = add_verdicts(call, &record, &call->verdict_record);
     enum signer_error error = history_bound(&record, call->engine->state, class, &call->engine->witness_limits, why);
-    if (error == SIGNER_OK) error = write_record(call, &record, RECORD_CHANGE, class, why);
+    if (error == SIGNER_OK) error = write_record(call, &record, RECORD_CHANGE, class, log, why);
     changes_free(&record);
     call->committed = error == SIGNER_OK;
-    if (call->committed) verdict_appended(call, &call->verdict_record);
     return error;
 }
 
@@ -210,8 +218,11 @@ enum signer_error call_note(struct call *call, struct changes *verdict, struct f
     if (!call->locked) return fail(why, ERR_INTERNAL, "a note needs the lock");
     call->retirements_taken = 0;
     call->evicts = false;
-    enum signer_error error = write_record(call, verdict, RECORD_NOTE, RECORD_ORDINARY, why);
-    if (error == SIGNER_OK) verdict_appended(call, verdict);
+    struct changes note;
+    changes_init(&note);
+    const uint64_t log = add_verdicts(call, &note, verdict);
+    enum signer_error error = write_record(call, &note, RECORD_NOTE, RECORD_ORDINARY, log, why);
+    changes_free(&note);
     return error;
 }
 
@@ -240,7 +251,6 @@ enum signer_error call_wait(struct call *call, struct failure *why) {
 }
 
 enum signer_error call_make_ready(struct call *call, struct failure *why) {
-    verdict_forget_records(call);
     return store_make_ready(call->engine->store, call->ready_class, why);
 }
 

@@ -71,7 +71,7 @@ void store_note_receipt(struct store *store, struct state *state) {
     memcpy(payload + 8, receipt.chain, sizeof receipt.chain);
     change_op(&note, OP_ANCHOR_CONFIRMED, payload, sizeof payload);
     if (changes_check(state, &note, NULL) == SIGNER_OK) {
-        if (store_append(store, RECORD_NOTE, RECORD_ORDINARY, note.body.data, note.body.len, &position, NULL) ==
+        if (store_append(store, RECORD_NOTE, RECORD_ORDINARY, 0, note.body.data, note.body.len, &position, NULL) ==
             SIGNER_OK)
             changes_apply(state, &note, &position);
         else

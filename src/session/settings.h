@@ -69,15 +69,6 @@ bool setting_is_blank(const char *text);
 /* The operator's scripts that the engine asks (policy-and-lifecycle 14.4). */
 enum policy_hook { POLICY_HOOK_FIREWALL, POLICY_HOOK_DKG_ADMISSION, POLICY_HOOK_QUARANTINE, POLICY_HOOK_COUNT };
 
-/* Digests of inputs that a verdict in the present log carries already (sealed-store 35.6, op 22): the
- * newest ones, so an older input may be carried again. */
-#define CARRIED_INPUTS 64
-struct carried_inputs {
-    uint64_t log_number;
-    size_t count;
-    uint8_t digest[CARRIED_INPUTS][32];
-};
-
 struct settings {
     pthread_rwlock_t lock;
     bool installed;
@@ -92,7 +83,6 @@ struct settings {
     /* SHA-256 of each script in force, as its loader last published it: a verdict of another
      * script is asked again (D-135). */
     uint8_t policy_sha256[POLICY_HOOK_COUNT][32];
-    struct carried_inputs carried; /* under the engine mutex, unlike the rest */
 };
 
 void settings_init(struct settings *settings);

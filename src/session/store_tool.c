@@ -171,7 +171,7 @@ static enum signer_error commit(void *argument, struct changes *changes, struct 
     if (error == SIGNER_OK) error = changes_check(uniting->state, changes, why);
     if (error != SIGNER_OK) return error;
     do {
-        error = store_append(uniting->store, RECORD_CHANGE, RECORD_RESERVED, changes->body.data, changes->body.len,
+        error = store_append(uniting->store, RECORD_CHANGE, RECORD_RESERVED, 0, changes->body.data, changes->body.len,
                              &position, why);
         if (error != ERR_AGAIN) break;
         error = store_make_ready(uniting->store, RECORD_RESERVED, why);

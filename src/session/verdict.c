@@ -8,54 +8,9 @@
 #include "session/call.h"
 #include "session/policy_input.h"
 
-#define RECORDED_INPUT_MAX 65536u /* sealed-store 35.6, op 22 */
-
 const char *policy_hook_name(enum policy_hook hook) {
     static const char *const names[] = {"firewall", "dkg_admission", "quarantine"};
     return hook < POLICY_HOOK_COUNT ? names[hook] : "unknown";
-}
-
-/* The digests of the present log. */
-static struct carried_inputs *carried_inputs(struct call *call) {
-    struct carried_inputs *carried = &call->engine->settings.carried;
-    struct store_info info;
-    store_info(call->engine->store, &info);
-    if (carried->log_number != info.log_number) {
-        carried->log_number = info.log_number;
-        carried->count = 0;
-    }
-    return carried;
-}
-
-/* The first verdict on its input in a log carries the input. */
-static bool is_carried(struct call *call, const uint8_t digest[32]) {
-    const struct carried_inputs *carried = carried_inputs(call);
-    size_t known = carried->count < CARRIED_INPUTS ? carried->count : CARRIED_INPUTS;
-    for (size_t i = 0; i < known; i++)
-        if (memcmp(carried->digest[i], digest, 32) == 0) return true;
-    return false;
-}
-
-void verdict_appended(struct call *call, const struct changes *verdicts) {
-    struct reader ops;
-    reader_init(&ops, verdicts->body.data, verdicts->body.len);
-    while (reader_left(&ops) > 0 && !ops.failed) {
-        struct reader fields;
-        if (reader_u8(&ops) != OP_VERDICT) return;
-        const struct bytes payload = reader_lp(&ops);
-        reader_init(&fields, payload.data, payload.len);
-        reader_u8(&fields);
-        for (int i = 0; i < 4; i++) {
-            if (i == 2) reader_take(&fields, 32);
-            reader_lp(&fields);
-        }
-        reader_lp(&fields);
-        reader_be64(&fields);
-        const uint8_t *digest = reader_take(&fields, 32);
-        if (reader_u8(&fields) != 1 || fields.failed) continue;
-        struct carried_inputs *carried = carried_inputs(call);
-        memcpy(carried->digest[carried->count++ % CARRIED_INPUTS], digest, 32);
-    }
 }
 
 static void record(struct changes *changes, struct call *call, enum policy_hook hook,
@@ -73,8 +28,7 @@ static void record(struct changes *changes, struct call *call, enum policy_hook 
     };
     memcpy(verdict.source_sha256, answer->policy_sha256, 32);
     memcpy(verdict.input_digest, digest, 32);
-    if (input_len <= RECORDED_INPUT_MAX && !is_carried(call, digest))
-        verdict.input_json = (struct bytes){input, input_len};
+    if (input_len <= VERDICT_INPUT_BYTES_MAX) verdict.input_json = (struct bytes){input, input_len};
     change_verdict(changes, &verdict);
 }
 
@@ -168,7 +122,7 @@ enum signer_error verdict_require_members(struct call *call, const char *session
     return SIGNER_OK;
 }
 
-void verdict_forget_records(struct call *call) {
+static void forget_records(struct call *call) {
     changes_free(&call->verdict_record);
     changes_init(&call->verdict_record);
     call->verdict.recorded = false;
@@ -177,7 +131,7 @@ void verdict_forget_records(struct call *call) {
 
 void verdict_store(struct call *call, enum policy_hook hook, const uint8_t input_digest[32],
                    const struct policy_answer *answer) {
-    verdict_forget_records(call);
+    forget_records(call);
     call->verdict = (struct policy_verdict){.asked = true, .hook = hook, .answer = *answer};
     memcpy(call->verdict.input_digest, input_digest, 32);
 }
@@ -192,7 +146,7 @@ void verdict_store_member(struct call *call, uint16_t member, const struct polic
     }
     if (verdict->objected && verdict->offender == member) verdict->objected = false;
     if (verdict->allowed_count && memcmp(verdict->allowing.policy_sha256, answer->policy_sha256, 32) != 0) {
-        verdict_forget_records(call);
+        forget_records(call);
         verdict->allowed_count = 0;
     }
     verdict->allowing = *answer;

@@ -68,11 +68,6 @@ enum signer_error verdict_require(struct call *call, enum policy_hook hook, cons
 /* The same for the identifiers of a quarantine check; stops at the first that is refused. */
 enum signer_error verdict_require_members(struct call *call, const char *session_id, size_t len,
                                           const uint16_t *members, size_t count, struct failure *why);
-/* The verdicts lie in the present log: what they carried of their inputs is not carried there again. */
-void verdict_appended(struct call *call, const struct changes *verdicts);
-/* Drops what answers put into the call's record; the checks that follow record them again. For a record
- * that will lie in another log, too. */
-void verdict_forget_records(struct call *call);
 /* Stores an answer on the call; an earlier one of the hook is forgotten. */
 void verdict_store(struct call *call, enum policy_hook hook, const uint8_t input_digest[32],
                    const struct policy_answer *answer);

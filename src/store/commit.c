@@ -116,14 +116,16 @@ static enum signer_error append(struct store *store, enum record_type type, enum
     return SIGNER_OK;
 }
 
-enum signer_error store_append(struct store *store, enum record_type type, enum record_class class, const uint8_t *body,
-                               size_t len, struct store_position *position, struct failure *why) {
+enum signer_error store_append(struct store *store, enum record_type type, enum record_class class, uint64_t log,
+                               const uint8_t *body, size_t len, struct store_position *position, struct failure *why) {
     enum signer_error error = ERR_AGAIN;
     if (len == 0 || (type != RECORD_CHANGE && type != RECORD_NOTE && type != RECORD_CLOSE))
         return fail(why, ERR_INTERNAL, "no record of this kind is appended");
     if (len > FRAME_BODY_MAX) return fail(why, ERR_CAPACITY, "a record of %zu bytes is too large", len);
     pthread_mutex_lock(&store->mutex);
-    if (is_ready(store, class, len))
+    if (log != 0 && log != store->head.number)
+        error = ERR_AGAIN;
+    else if (is_ready(store, class, len))
         error = append(store, type, class, body, len, position, why);
     else if (len > store->wanted)
         store->wanted = len;

@@ -60,6 +60,7 @@ void store_info(struct store *store, struct store_info *out) {
     memcpy(out->chain, store->head.chain, sizeof out->chain);
     out->open_number = store->open_number;
     out->log_number = store->head.number;
+    out->log_base_seq = store->head.base_seq;
     out->log_bytes_used = store->head.end;
     out->torn_tail_bytes = store->torn.bytes;
     out->torn_tail_offset = store->torn.bytes > 0 ? store->torn.offset : 0;
@@ -83,7 +84,7 @@ static void write_close(struct store *store) {
     uint64_t now;
     if (platform_wall_ms(platform, &now) != SIGNER_OK) return;
     store_be64(body, now);
-    if (store_append(store, RECORD_CLOSE, RECORD_PROTECTING, body, sizeof body, &position, &ignored) != SIGNER_OK)
+    if (store_append(store, RECORD_CLOSE, RECORD_PROTECTING, 0, body, sizeof body, &position, &ignored) != SIGNER_OK)
         return;
     pthread_mutex_lock(&store->mutex);
     commit_sync(store);

@@ -148,10 +148,11 @@ struct store_position {
 };
 
 /* Seals and appends one body (step 1 of 35.7); nothing is synced yet. The caller holds its engine
- * mutex and applies to memory right after. ERR_AGAIN: the log must first be made ready (leave the
+ * mutex and applies to memory right after. `log`: number of the only log that the body was made for, 0 any.
+ * ERR_AGAIN: the log must first be made ready (leave the
  * mutex, store_make_ready, start again). Any other error is F1: nothing was done. */
-enum signer_error store_append(struct store *store, enum record_type type, enum record_class class, const uint8_t *body,
-                               size_t len, struct store_position *position, struct failure *why);
+enum signer_error store_append(struct store *store, enum record_type type, enum record_class class, uint64_t log,
+                               const uint8_t *body, size_t len, struct store_position *position, struct failure *why);
 /* Whether store_append would answer ERR_AGAIN for this class and size. */
 bool store_is_ready(struct store *store, enum record_class class, size_t len);
 /* Publishes a new log after a failure, rotates, or extends the room. ERR_STATE_IO, ERR_STATE_NO_SPACE. */
@@ -170,6 +171,7 @@ struct store_info {
     uint8_t chain[32];
     uint64_t open_number;
     uint64_t log_number;
+    uint64_t log_base_seq;
     uint64_t log_bytes_used;
     uint64_t torn_tail_bytes; /* dropped at open, 0 if clean */
     uint64_t torn_tail_offset;
