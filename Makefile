@@ -42,13 +42,13 @@ BUILD_WITH = +@$(MAKE) $(if $(V),,-s) --no-print-directory $(if $(filter -j% --j
 SAY = $(if $(V),,@echo "  $(1) $@";)
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash damage workload stress bench install uninstall clean lint-tree FORCE
+.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash damage workload stress bench bench-store install uninstall clean lint-tree FORCE
 
 all: deps-quiet ## build the library, the Lua module and the command (the default)
 	$(BUILD_WITH) $(BUILD)/libfrost_tbtc.so $(BUILD)/tbtc_signer.so $(BUILD)/tbtc-signer
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 deps: ## install the Debian packages that are missing
 	@scripts/deps
@@ -165,6 +165,15 @@ bench: all ## time the main operations, beside the Rust crate where cargo is the
 	$(BUILD_WITH) $(BUILD)/bench/core
 	$(BUILD_WITH) VARIANT=bench $(BUILD)/bench/calls
 	@scripts/bench
+
+$(BUILD)/bench/store: bench/store.c $(BENCH_OBJECTS) \
+    $(patsubst %.c,$(BUILD)/obj/%.o,$(foreach d,roast bitcoin custody store registry,$(wildcard src/$(d)/*.c)))
+	@mkdir -p $(@D)
+	$(call SAY,link)$(CC) $(CFLAGS_ALL) $(filter %.c,$^) $(filter %.o,$^) $(LIBS) -o $@
+
+bench-store: all ## cost of a record and of an opening: FOLDER= (a disk), MOST= (records)
+	$(BUILD_WITH) $(BUILD)/bench/store
+	@bench/store $(if $(MOST),--most $(MOST)) $(if $(FOLDER),--folder '$(FOLDER)')
 
 install: all ## install into PREFIX (default /usr/local), below DESTDIR
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install

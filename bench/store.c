@@ -1,10 +1,11 @@
 /* What a consumption record costs (the CHANGE of round 2: a marker, an authorisation, the highest attempt)
  * in a store of its own, and what opening costs. Writes lines that bench/store reads:
- *   records PRESENT lone_us lone_bytes open_ms open_cpu_ms
- *   callers COUNT record_us record_bytes
+ *   records PRESENT lone_us lone_cpu_us lone_bytes open_ms open_cpu_ms
+ *   callers COUNT record_us record_cpu_us record_bytes record_syncs
  * Usage: store FOLDER MOST */
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,19 @@ static double now_us(void) {
     return clock_us(CLOCK_MONOTONIC);
 }
 
+static double cpu_us(void) {
+    return clock_us(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+/* The machine, with its data syncs counted. */
+static struct platform platform;
+static atomic_uint_fast64_t syncs;
+
+static int counted_sync(void *context, int descriptor) {
+    atomic_fetch_add(&syncs, 1);
+    return platform_system()->files.fdatasync(context, descriptor);
+}
+
 static void lock(void *context) {
     pthread_mutex_lock(&((struct subject *)context)->mutex);
 }
@@ -58,7 +72,7 @@ static void open_store(struct subject *subject) {
     static const uint8_t key[32] = {0x11};
     struct failure why = {0};
     void *state;
-    struct store_options options = {.platform = platform_system(),
+    struct store_options options = {.platform = &platform,
                                     .vault = subject->vault,
                                     .state_path = subject->path,
                                     .writer = "tbtc-signer/bench",
@@ -143,17 +157,17 @@ static void level(struct subject *subject, uint64_t present) {
     struct store_info before;
     fill(subject, present);
     store_info(subject->store, &before);
-    double start = now_us();
+    double start = now_us(), cpu = cpu_us();
     for (unsigned i = 0; i < LONE_RECORDS; i++)
         wait_for(subject, append(subject));
-    double lone = (now_us() - start) / LONE_RECORDS;
+    double lone = (now_us() - start) / LONE_RECORDS, lone_cpu = (cpu_us() - cpu) / LONE_RECORDS;
     double bytes = bytes_since(subject, &before, LONE_RECORDS);
     close_store(subject);
     start = now_us();
-    double cpu = clock_us(CLOCK_PROCESS_CPUTIME_ID);
+    cpu = cpu_us();
     open_store(subject);
-    printf("records %llu %.1f %.0f %.1f %.1f\n", (unsigned long long)present, lone, bytes, (now_us() - start) / 1e3,
-           (clock_us(CLOCK_PROCESS_CPUTIME_ID) - cpu) / 1e3);
+    printf("records %llu %.1f %.1f %.0f %.1f %.1f\n", (unsigned long long)present, lone, lone_cpu, bytes,
+           (now_us() - start) / 1e3, (cpu_us() - cpu) / 1e3);
     fflush(stdout);
 }
 
@@ -168,20 +182,23 @@ static void *call(void *argument) {
 
 struct group {
     unsigned count;
-    double us[PASSES], bytes[PASSES];
+    double us[PASSES], cpu_us[PASSES], bytes[PASSES], syncs[PASSES];
 };
 
 static void pass(struct subject *subject, struct group *group, int number) {
     pthread_t threads[CALLERS_MAX];
     struct store_info before;
     store_info(subject->store, &before);
-    double start = now_us();
+    const uint64_t synced = atomic_load(&syncs);
+    double start = now_us(), cpu = cpu_us();
     for (unsigned i = 0; i < group->count; i++)
         if (pthread_create(&threads[i], NULL, call, subject) != 0) exit(1);
     for (unsigned i = 0; i < group->count; i++)
         pthread_join(threads[i], NULL);
     uint64_t records = (uint64_t)group->count * CALLER_RECORDS;
     group->us[number] = (now_us() - start) / (double)records;
+    group->cpu_us[number] = (cpu_us() - cpu) / (double)records;
+    group->syncs[number] = (double)(atomic_load(&syncs) - synced) / (double)records;
     group->bytes[number] = bytes_since(subject, &before, records);
 }
 
@@ -203,12 +220,15 @@ static void callers(struct subject *subject) {
         for (size_t i = 0; i < count; i++)
             pass(subject, &groups[i], number);
     for (size_t i = 0; i < count; i++)
-        printf("callers %u %.1f %.0f\n", groups[i].count, median(groups[i].us), median(groups[i].bytes));
+        printf("callers %u %.1f %.1f %.0f %.3f\n", groups[i].count, median(groups[i].us), median(groups[i].cpu_us),
+               median(groups[i].bytes), median(groups[i].syncs));
 }
 
 int main(int count, char **arguments) {
     static struct subject subject = {.max_sessions = 1000000, .mutex = PTHREAD_MUTEX_INITIALIZER};
     if (count != 3 || sodium_init() < 0) return 2;
+    platform = *platform_system();
+    platform.files.fdatasync = counted_sync;
     const uint64_t most = strtoull(arguments[2], NULL, 10);
     snprintf(subject.path, sizeof subject.path, "%s/state", arguments[1]);
     check(vault_create(&subject.vault, false), NULL);
