@@ -19,26 +19,36 @@ function packages.secret(value, where)
     return value
 end
 
---- Round-1 packages of the peers: not empty, senders unique.
--- @param list table  of { identifier, package_hex }
--- @return table  of { 32 bytes, package }
-function packages.round1(list, step)
-    local read, seen = {}, {}
+local function place(step, index)
+    return string.format("%s: round1_packages[%d]", step, index - 1)
+end
+
+--- Appends { 32 bytes, encoded package } to `read` up to the first entry that has a fault, which is raised.
+local function read_entries(read, list, step)
+    local seen = {}
     if #list == 0 then errors.raise("VALIDATION", "%s: round1_packages must not be empty", step) end
     for index, entry in ipairs(list) do
-        local where = string.format("%s: round1_packages[%d]", step, index - 1)
+        local where = place(step, index)
         local sender = packages.identifier(entry.identifier, where .. ".identifier")
         if seen[sender] then errors.raise("VALIDATION", "%s: a sender appears twice", where) end
         seen[sender] = true
-        local bytes = packages.secret(entry.package_hex, where .. ".package_hex")
-        local decoded, package = pcall(dkg.round1_package, bytes)
-        if not decoded and errors.is(package) and package.code == "validation_error" then
-            errors.raise_with("VALIDATION", { culprits = { steps.identifier_text(sender) } }, "%s: %s", where, package.detail)
-        elseif not decoded then
-            error(package, 0)
-        end
-        read[index] = { sender, package }
+        read[index] = { sender, packages.secret(entry.package_hex, where .. ".package_hex") }
     end
+end
+
+--- Round-1 packages of the peers: not empty, senders unique. All are decoded together; the first fault of the
+-- list is the one that is answered.
+-- @param list table  of { identifier, package_hex }
+-- @return table  of { 32 bytes, package }
+function packages.round1(call, list, step)
+    local read = {}
+    local good, fault = pcall(read_entries, read, list, step)
+    local index, reason = dkg.round1_packages(call, read)
+    if index then
+        local culprits = { steps.identifier_text(read[index][1]) }
+        errors.raise_with("VALIDATION", { culprits = culprits }, "%s: %s", place(step, index), reason)
+    end
+    if not good then error(fault, 0) end
     return read
 end
 

@@ -120,6 +120,50 @@ describe("distributed key generation", function()
             assert.same({ id(3) }, culprits)
         end)
 
+        it("D-016 names the first fault of the list, however many threads decode it", function()
+            local count, threshold = 40, 27 -- more than 1024 commitments
+            for _, threads in ipairs({ "1", "2", "5" }) do
+                engine:close()
+                engine = engines.new({ WORKER_THREADS = threads })
+                local made = {}
+                for i = 1, count do
+                    made[i] = engine:must("dkg_part1",
+                        part1({ participant_identifier = id(i), max_signers = count, min_signers = threshold }))
+                end
+                local function answer(changes)
+                    local peers = {}
+                    for i = 2, count do peers[i - 1] = changes[i] or made[i].package end
+                    return engine:call("dkg_part2",
+                        { secret_package_hex = made[1].secret_package_hex, round1_packages = peers })
+                end
+                local function given(i, hex) return { identifier = id(i), package_hex = hex } end
+                local function cut(i) return given(i, made[i].package.package_hex:sub(1, -3)) end
+                for _, case in ipairs({
+                    { { [9] = cut(9), [40] = cut(40) }, "round1_packages[7]: Error deserializing", { id(9) } },
+                    { { [29] = cut(29), [30] = given(30, "0") }, "round1_packages[27]: Error deserializing", { id(29) } },
+                    { { [31] = cut(31), [30] = given(30, "0") }, "round1_packages[28].package_hex: hex text of odd length" },
+                    { { [12] = given(11, made[12].package.package_hex) }, "round1_packages[10]: a sender appears twice" },
+                    { { [20] = given(20, made[21].package.package_hex) }, "The proof of knowledge is not valid.", { id(20) } },
+                }) do
+                    local reply, refusal = answer(case[1])
+                    assert.is_true(reply == nil)
+                    assert.truthy(refusal.message:find(case[2], 1, true), refusal.message)
+                    assert.same(case[3], refusal.culprits)
+                end
+                assert.equal(count - 1, #answer({}).packages)
+            end
+        end)
+
+        it("refuses a number of threads that is none", function()
+            engine:close()
+            engine = engines.new({ WORKER_THREADS = "0" })
+            local made = {}
+            for i = 1, 3 do made[i] = engine:must("dkg_part1", part1({ participant_identifier = id(i) })) end
+            local code = engine:refuse("dkg_part2", { secret_package_hex = made[1].secret_package_hex,
+                round1_packages = { made[2].package, made[3].package } })
+            assert.equal("internal_error/invalid_configuration_value", code)
+        end)
+
         it("D-016 names who sent a proof that does not hold", function()
             local swapped = { identifier = id(3), package_hex = first[2].package.package_hex }
             local message, culprits = refused("dkg_part2", request({ round1_packages = { first[2].package, swapped } }))

@@ -166,6 +166,7 @@ describe("init_signer_config", function()
             canary_max_policy_reject_rate_bps = { 10001 }, canary_max_sample_age_seconds = { 0, 604801 },
             state_witness_max_records = { 1, 1000001 }, policy_max_fee_rate_sat_per_kvb = { 0 },
             expected_inputs_per_signing = { 0, 10001 }, state_store_anchor_window = { 0, 65537 },
+            worker_threads = { 0, 65 },
             state_store_anchor = { "paper", "counter_file" }, state_store_anchor_path = { "/x" }, purpose = { "testing" },
             state_path = { '"/x"' },
         }) do
@@ -306,7 +307,7 @@ describe("init_signer_config", function()
                 engine = engines.new()
             end
         end
-        assert.equal(76, #signer.settings.list())
+        assert.equal(77, #signer.settings.list())
     end)
 end)
 

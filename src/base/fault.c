@@ -44,6 +44,7 @@ static const char *const names[FAULT_POINT_COUNT] = {
     [FAULT_KEY_PROVIDER] = "key_provider",
     [FAULT_CLOCK] = "clock",
     [FAULT_RANDOM] = "random",
+    [FAULT_THREAD] = "thread",
     [FAULT_BEFORE_DRAW] = "before_draw",
     [FAULT_AFTER_APPEND] = "after_append",
     [FAULT_AFTER_SYNC] = "after_sync",

@@ -19,6 +19,7 @@ enum fault_point {
     FAULT_KEY_PROVIDER,
     FAULT_CLOCK,
     FAULT_RANDOM,       /* a source that fails ends the process, as libsodium does */
+    FAULT_THREAD,       /* a worker cannot be made */
     FAULT_BEFORE_DRAW,  /* round 1: nonces not yet drawn */
     FAULT_AFTER_APPEND, /* round 2: record appended, not yet synced */
     FAULT_AFTER_SYNC,   /* round 2: record durable, share not yet computed */

@@ -2,8 +2,11 @@
  * The parts themselves run on custody handles (session) or, in test builds, in lua_test_dkg.c. */
 #include <string.h>
 
+#include "base/workers.h"
+#include "binding/call_object.h"
 #include "binding/decoders.h"
 #include "binding/frost_objects.h"
+#include "session/call.h"
 
 #define ROUND1_PACKAGE "signer.round1_package"
 
@@ -52,6 +55,50 @@ static int round1_package_decode(lua_State *L) {
     return 1;
 }
 
+struct decoding {
+    const uint8_t *data;
+    size_t len;
+    struct dkg_round1_package *out;
+    enum signer_error error;
+};
+
+static void decode_one(void *context, size_t index) {
+    struct decoding *one = (struct decoding *)context + index;
+    one->error = dkg_round1_package_decode(one->out, one->data, one->len);
+}
+
+/* round1_packages(call, {{…, bytes}, …}): puts the package in the place of the bytes; -> nil, or the place of the
+ * first that is none and the reason */
+static int round1_packages_decode(lua_State *L) {
+    struct call *call = binding_check_call(L, 1);
+    struct failure why = {0};
+    unsigned workers = 1;
+    size_t bytes = 0, count = (size_t)luaL_len(L, 2);
+    binding_check(L, settings_worker_threads(&call->engine->settings, &workers, &why), &why);
+    struct decoding *decodings = lua_newuserdatauv(L, (count + 1) * sizeof *decodings, 0);
+    lua_createtable(L, (int)count, 0); /* keeps the bytes */
+    int kept = lua_gettop(L);
+    for (size_t i = 0; i < count; i++) {
+        lua_geti(L, 2, (lua_Integer)i + 1);
+        lua_geti(L, -1, 2);
+        decodings[i].data = (const uint8_t *)luaL_checklstring(L, -1, &decodings[i].len);
+        bytes += decodings[i].len;
+        lua_rawseti(L, kept, (lua_Integer)i + 1);
+        decodings[i].out = binding_push_round1_package(L);
+        lua_seti(L, -2, 2);
+        lua_pop(L, 1);
+    }
+    workers_run(bytes < DKG_SPLIT_POINTS * POINT_BYTES ? 1 : workers, count, decode_one, decodings);
+    for (size_t i = 0; i < count; i++) {
+        if (decodings[i].error == SIGNER_OK) continue;
+        if (error_info(decodings[i].error)->code != CODE_VALIDATION) binding_check(L, decodings[i].error, NULL);
+        lua_pushinteger(L, (lua_Integer)i + 1);
+        lua_pushstring(L, error_info(decodings[i].error)->text);
+        return 2;
+    }
+    return 0;
+}
+
 static int round1_package_encode(lua_State *L) {
     struct buffer *buffer = binding_new_buffer(L);
     enum signer_error error = dkg_round1_package_encode(buffer, check_round1_package(L, 1));
@@ -86,6 +133,7 @@ static int map_hash(lua_State *L) {
 
 static const luaL_Reg functions[] = {
     {"round1_package", round1_package_decode},
+    {"round1_packages", round1_packages_decode},
     {"map_hash", map_hash},
     {NULL, NULL},
 };

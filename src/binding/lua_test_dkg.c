@@ -6,7 +6,7 @@
 #include "frost/dealer.h"
 #include "frost/draw.h"
 
-static const struct dkg_means means = {.random = "weights of a test"};
+static struct dkg_means means = {.random = "weights of a test"};
 
 static int push_failure(lua_State *L, enum signer_error error, const struct frost_identifier *culprit,
                         bool has_culprit) {
@@ -33,6 +33,12 @@ static int part1(lua_State *L) {
     if (error != SIGNER_OK) return push_failure(L, error, NULL, false);
     lua_pushlstring(L, (const char *)secret, len);
     return 2;
+}
+
+/* workers(n): threads that parts 2 and 3 may use from now on; 1 at the start */
+static int set_workers(lua_State *L) {
+    means.workers = (unsigned)luaL_checkinteger(L, 1);
+    return 0;
 }
 
 /* part2(secret, {{sender, package}, …}) -> {{recipient, round-2 package bytes}, …}, round-2 secret; nil,
@@ -194,6 +200,7 @@ static int stream(lua_State *L) {
 
 static const luaL_Reg functions[] = {
     {"part1", part1},
+    {"workers", set_workers},
     {"part2", part2},
     {"part3", part3},
     {"round1_secret", round1_secret},

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/workers.h"
 #include "frost/codec.h"
 #include "frost/dkg_secret.h"
 #include "frost/draw.h"
@@ -135,19 +136,34 @@ struct weighted_proof {
     struct scalar challenge; /* weighted */
 };
 
+/* Some of the proofs, looked at by one thread: their part of the sum. */
+struct proof_chunk {
+    size_t from, to;
+    bool good;
+    struct scalar responses; /* the factor of G */
+    struct point sum;        /* of everything else */
+};
+
+struct proofs {
+    const struct dkg_round1_entry *const *peers;
+    size_t count, chunk_count;
+    struct weighted_proof *proofs;
+    struct point_term *terms; /* two a proof; then one of G or one a chunk, and one of G */
+    struct proof_chunk *chunks;
+    enum signer_error *errors; /* of every proof by itself */
+};
+
 /* Adds the scalars of one proof to the sum; false where they are malformed. */
-static bool weigh_proof(struct weighted_proof *out, struct scalar *responses, const struct dkg_round1_entry *peer,
-                        struct draw *draw) {
+static bool weigh_proof(struct weighted_proof *inout, struct scalar *responses, const struct dkg_round1_entry *peer) {
     struct scalar response;
     const uint8_t *proof = peer->package.proof;
-    out->encoded[0] = 2;
-    memcpy(out->encoded + 1, proof, XONLY_BYTES);
+    inout->encoded[0] = 2;
+    memcpy(inout->encoded + 1, proof, XONLY_BYTES);
     if (!scalar_decode(&response, proof + XONLY_BYTES) ||
-        dkg_proof_challenge(&out->challenge, &peer->sender, &peer->package.commitments[0], proof) != SIGNER_OK)
+        dkg_proof_challenge(&inout->challenge, &peer->sender, &peer->package.commitments[0], proof) != SIGNER_OK)
         return false;
-    draw_weight(draw, &out->weight);
-    scalar_mul(&out->challenge, &out->challenge, &out->weight);
-    scalar_mul(&response, &response, &out->weight);
+    scalar_mul(&inout->challenge, &inout->challenge, &inout->weight);
+    scalar_mul(&response, &response, &inout->weight);
     scalar_sub(responses, responses, &response);
     return true;
 }
@@ -166,39 +182,96 @@ static bool decode_commitments(struct weighted_proof *proofs, size_t count) {
     return good;
 }
 
+/* The terms of a chunk and, unless it is the only one, their sum. */
+static void sum_chunk(void *context, size_t index) {
+    struct proofs *run = context;
+    struct proof_chunk *chunk = &run->chunks[index];
+    struct point_term *terms = run->terms;
+    bool good = true;
+    for (size_t i = chunk->from; i < chunk->to && good; i++) {
+        good = weigh_proof(&run->proofs[i], &chunk->responses, run->peers[i]);
+        terms[2 * i] = (struct point_term){&run->proofs[i].weight, &run->proofs[i].commitment};
+        terms[2 * i + 1] = (struct point_term){&run->proofs[i].challenge, &run->peers[i]->package.commitments[0]};
+    }
+    chunk->good = good && decode_commitments(&run->proofs[chunk->from], chunk->to - chunk->from);
+    if (chunk->good && run->chunk_count > 1)
+        point_multi_mul(&chunk->sum, &terms[2 * chunk->from], 2 * (chunk->to - chunk->from));
+}
+
 /* True: every proof holds, up to a chance of 2^-128. False says nothing: then each is looked at alone. */
-static bool all_proofs_hold(const struct dkg_round1_entry *const *peers, size_t count, struct draw *draw) {
-    struct weighted_proof *proofs = signer_calloc(count + 1, sizeof *proofs);
-    struct point_term *terms = signer_calloc(2 * count + 1, sizeof *terms);
+static bool all_proofs_hold(struct proofs *run, struct draw *draw, unsigned workers) {
     struct scalar responses = {{0}};
-    bool good = proofs && terms;
-    for (size_t i = 0; i < count && good; i++) {
-        good = weigh_proof(&proofs[i], &responses, peers[i], draw);
-        terms[2 * i] = (struct point_term){&proofs[i].weight, &proofs[i].commitment};
-        terms[2 * i + 1] = (struct point_term){&proofs[i].challenge, &peers[i]->package.commitments[0]};
+    struct point_term *terms = run->terms;
+    size_t used = 2 * run->count;
+    for (size_t i = 0; i < run->count; i++)
+        draw_weight(draw, &run->proofs[i].weight);
+    workers_run(workers, run->chunk_count, sum_chunk, run);
+    if (run->chunk_count > 1) terms += used, used = 0;
+    for (size_t i = 0; i < run->chunk_count; i++) {
+        if (!run->chunks[i].good) return false;
+        scalar_add(&responses, &responses, &run->chunks[i].responses);
+        if (run->chunk_count > 1) terms[used++] = (struct point_term){NULL, &run->chunks[i].sum};
     }
-    if (good) good = decode_commitments(proofs, count);
-    if (good) {
-        terms[2 * count] = (struct point_term){&responses, NULL};
-        good = point_terms_cancel(terms, 2 * count + 1);
+    terms[used++] = (struct point_term){&responses, NULL};
+    return point_terms_cancel(terms, used);
+}
+
+static void check_alone(void *context, size_t index) {
+    struct proofs *run = context;
+    run->errors[index] = check_proof(run->peers[index]);
+}
+
+/* The first proof that does not hold answers. */
+static enum signer_error find_bad_proof(struct proofs *run, unsigned workers, struct frost_identifier *culprit,
+                                        bool *has_culprit) {
+    workers_run(workers, run->count, check_alone, run);
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->errors[i] == SIGNER_OK) continue;
+        *culprit = run->peers[i]->sender;
+        *has_culprit = run->errors[i] == ERR_FROST_INVALID_PROOF;
+        return run->errors[i];
     }
-    free(proofs);
-    free(terms);
-    return good;
+    return SIGNER_OK;
+}
+
+/* Chunks as even as they can be. */
+static void cut_chunks(struct proofs *run) {
+    for (size_t i = 0; i < run->chunk_count; i++) {
+        run->chunks[i].from = run->count * i / run->chunk_count;
+        run->chunks[i].to = run->count * (i + 1) / run->chunk_count;
+    }
+}
+
+static enum signer_error check_proofs(const struct dkg_round1_entry *const *peers, size_t count, unsigned workers,
+                                      struct draw *draw, struct frost_identifier *culprit, bool *has_culprit) {
+    struct proofs run = {.peers = peers, .count = count, .chunk_count = workers};
+    enum signer_error error = ERR_OUT_OF_MEMORY;
+    run.proofs = signer_calloc(count + 1, sizeof *run.proofs);
+    run.terms = signer_calloc(2 * count + workers + 1, sizeof *run.terms);
+    run.chunks = signer_calloc(workers, sizeof *run.chunks);
+    run.errors = signer_calloc(count + 1, sizeof *run.errors);
+    if (!run.proofs || !run.terms || !run.chunks || !run.errors) goto cleanup;
+    cut_chunks(&run);
+    error = all_proofs_hold(&run, draw, workers) ? SIGNER_OK : find_bad_proof(&run, workers, culprit, has_culprit);
+cleanup:
+    free(run.proofs);
+    free(run.terms);
+    free(run.chunks);
+    free(run.errors);
+    return error;
+}
+
+unsigned dkg_workers(const struct dkg_means *means, size_t members, size_t commitments) {
+    return means->workers > 1 && members * commitments >= DKG_SPLIT_POINTS ? means->workers : 1;
 }
 
 static enum signer_error check_peers(const struct dkg_round1_entry *const *peers, size_t count, uint16_t min_signers,
-                                     struct draw *draw, struct frost_identifier *culprit, bool *has_culprit) {
+                                     const struct dkg_means *means, struct draw *draw, struct frost_identifier *culprit,
+                                     bool *has_culprit) {
     enum signer_error error = dkg_check_commitment_counts(peers, count, min_signers, culprit, has_culprit);
-    if (error != SIGNER_OK || all_proofs_hold(peers, count, draw)) return error;
-    for (size_t i = 0; i < count; i++) {
-        error = check_proof(peers[i]);
-        if (error == SIGNER_OK) continue;
-        *culprit = peers[i]->sender;
-        *has_culprit = error == ERR_FROST_INVALID_PROOF;
-        return error;
-    }
-    return SIGNER_OK;
+    if (error != SIGNER_OK) return error;
+    unsigned workers = dkg_workers(means, count, min_signers);
+    return check_proofs(peers, count, workers, draw, culprit, has_culprit);
 }
 
 enum signer_error dkg_part2(struct dkg_round2_entry *shares, uint8_t *round2_secret, size_t round2_secret_len,
@@ -218,7 +291,7 @@ enum signer_error dkg_part2(struct dkg_round2_entry *shares, uint8_t *round2_sec
     error = dkg_order_peers(ordered, peers, peer_count, &own.info);
     if (error != SIGNER_OK) goto cleanup;
     dkg_begin_weights(&draw, means->random, ordered, peer_count, NULL, secret, secret_len);
-    error = check_peers(ordered, peer_count, own.info.min_signers, &draw, culprit, has_culprit);
+    error = check_peers(ordered, peer_count, own.info.min_signers, means, &draw, culprit, has_culprit);
     draw_end(&draw);
     if (error != SIGNER_OK) goto cleanup;
     for (size_t i = 0; i < peer_count; i++) {

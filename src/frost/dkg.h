@@ -7,6 +7,7 @@
 #include "frost/keys.h"
 
 #define DKG_ROUND2_PACKAGE_BYTES 37
+#define DKG_SPLIT_POINTS 1024 /* commitments of all members from which work is split over threads */
 
 /* Public: commitments to one polynomial, constant term first, and the proof of possession. */
 struct dkg_round1_package {
@@ -66,6 +67,7 @@ enum signer_error dkg_part1(struct dkg_round1_package *package, uint8_t *secret,
 /* What parts 2 and 3 get from their caller. */
 struct dkg_means {
     uint8_t random[32]; /* fresh in every call, of the system's source: what weights are drawn from */
+    unsigned workers;   /* threads that large work on public values may use; results do not depend on it */
 };
 
 /* Part 2: `secret` is the encoded round-1 secret, to be wiped by its owner afterwards; `peers` are the

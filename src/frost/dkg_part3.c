@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/workers.h"
 #include "frost/dkg_secret.h"
+
+#define LANES_A_CHUNK 33 /* polynomials that one thread evaluates together */
 
 struct part3 {
     struct round2_secret own;
@@ -12,6 +15,11 @@ struct part3 {
     size_t count;
     const struct point **polynomials; /* commitments of the peers, then the own ones */
     struct point *commitments;        /* sums over all participants */
+    struct point *expected;           /* what the shares must be, times G, in the order of the peers */
+    struct frost_public_package *keys;
+    enum signer_error derived; /* of the public package */
+    size_t chunks;             /* of the polynomials */
+    struct scalar at;          /* the own identifier */
 };
 
 static const struct dkg_round2_entry *find_share(const struct dkg_round2_entry *shares, size_t count, size_t likely,
@@ -39,16 +47,17 @@ static enum signer_error match_inputs(struct part3 *run, const struct dkg_round1
     return dkg_check_commitment_counts(run->peers, peer_count, run->own.info.min_signers, culprit, has_culprit);
 }
 
-/* f_l(i) * G by the commitments of every sender, in the order of the peers. */
-static void expected_shares(struct point *out, const struct part3 *run, const struct scalar *own) {
-    point_horner_many(out, run->polynomials, run->count, run->own.info.min_signers, own);
+/* f_l(i) * G by the commitments of the senders of one chunk. */
+static void expect_shares(const struct part3 *run, size_t chunk) {
+    size_t from = run->count * chunk / run->chunks, to = run->count * (chunk + 1) / run->chunks;
+    point_horner_many(&run->expected[from], &run->polynomials[from], to - from, run->own.info.min_signers, &run->at);
 }
 
 /* True: every share belongs to its commitments, and the sum of all to the own verifying share, up to a chance
  * of 2^-128. The shares are secret: they are summed with their weights in constant time, the own sum with weight
  * 1, and only the multiple of G of that sum goes further. */
-static bool all_shares_hold(const struct part3 *run, const struct point *expected, const struct scalar *own_sum,
-                            const struct point *own_expected, struct draw *draw) {
+static bool all_shares_hold(const struct part3 *run, const struct scalar *own_sum, const struct point *own_expected,
+                            struct draw *draw) {
     struct scalar *weights = signer_calloc(run->count + 1, sizeof *weights);
     struct point_term *terms = signer_calloc(run->count + 2, sizeof *terms);
     struct scalar sum = *own_sum, weighted = {{0}};
@@ -58,7 +67,7 @@ static bool all_shares_hold(const struct part3 *run, const struct point *expecte
         draw_weight(draw, &weights[i]);
         scalar_mul(&weighted, &run->shares[i]->share, &weights[i]);
         scalar_add(&sum, &sum, &weighted);
-        terms[i] = (struct point_term){&weights[i], &expected[i]};
+        terms[i] = (struct point_term){&weights[i], &run->expected[i]};
     }
     if (good) good = point_mul_base(&actual, &sum) == SIGNER_OK;
     if (good) {
@@ -75,13 +84,12 @@ static bool all_shares_hold(const struct part3 *run, const struct point *expecte
 }
 
 /* The first share that does not belong to its commitments, each by itself. */
-static enum signer_error find_bad_share(const struct part3 *run, const struct point *expected,
-                                        struct frost_identifier *culprit, bool *has_culprit) {
+static enum signer_error find_bad_share(const struct part3 *run, struct frost_identifier *culprit, bool *has_culprit) {
     for (size_t i = 0; i < run->count; i++) {
         struct point actual;
         enum signer_error error = point_mul_base(&actual, &run->shares[i]->share);
         if (error != SIGNER_OK) return error;
-        if (point_equal(&expected[i], &actual)) continue;
+        if (point_equal(&run->expected[i], &actual)) continue;
         *culprit = run->peers[i]->sender;
         *has_culprit = true;
         return ERR_FROST_INVALID_SECRET_SHARE;
@@ -100,19 +108,11 @@ static void sum_shares(struct scalar *out, const struct part3 *run) {
 static enum signer_error check_shares(const struct part3 *run, const struct scalar *own_sum,
                                       const struct point *own_expected, struct draw *draw,
                                       struct frost_identifier *culprit, bool *has_culprit) {
-    struct scalar at;
-    struct point *expected = signer_calloc(run->count + 1, sizeof *expected);
-    if (!expected) return ERR_OUT_OF_MEMORY;
-    scalar_decode(&at, run->own.info.identifier.bytes);
-    expected_shares(expected, run, &at);
-    enum signer_error error = SIGNER_OK;
-    if (!all_shares_hold(run, expected, own_sum, own_expected, draw)) {
-        struct point actual;
-        error = find_bad_share(run, expected, culprit, has_culprit);
-        if (error == SIGNER_OK) error = point_mul_base(&actual, own_sum);
-        if (error == SIGNER_OK && !point_equal(&actual, own_expected)) error = ERR_FROST_INCORRECT_PACKAGE;
-    }
-    free(expected);
+    struct point actual;
+    if (all_shares_hold(run, own_sum, own_expected, draw)) return SIGNER_OK;
+    enum signer_error error = find_bad_share(run, culprit, has_culprit);
+    if (error == SIGNER_OK) error = point_mul_base(&actual, own_sum);
+    if (error == SIGNER_OK && !point_equal(&actual, own_expected)) error = ERR_FROST_INCORRECT_PACKAGE;
     return error;
 }
 
@@ -145,6 +145,17 @@ cleanup:
     return error;
 }
 
+/* Item 0, the longest: the sums and what lies on them; then the chunks. */
+static void work_on_commitments(void *context, size_t item) {
+    struct part3 *run = context;
+    if (item > 0) {
+        expect_shares(run, item - 1);
+        return;
+    }
+    point_sum_polynomials(run->commitments, run->polynomials, run->count + 1, run->own.info.min_signers);
+    run->derived = derive_public_package(run->keys, run);
+}
+
 /* The tweak with no root and even Y on both packages. */
 static enum signer_error finish_packages(struct frost_key_package *key, struct frost_public_package *keys,
                                          const struct part3 *run) {
@@ -162,13 +173,19 @@ static enum signer_error finish_packages(struct frost_key_package *key, struct f
 /* A bad share comes before a key or verifying share that is the identity, and that before an own sum that does
  * not belong to the commitments. */
 static enum signer_error run_part3(struct part3 *run, struct frost_key_package *key, struct frost_public_package *keys,
-                                   struct draw *draw, struct frost_identifier *culprit, bool *has_culprit) {
+                                   const struct dkg_means *means, struct draw *draw, struct frost_identifier *culprit,
+                                   bool *has_culprit) {
+    uint16_t length = run->own.info.min_signers;
+    unsigned workers = dkg_workers(means, run->count, length);
+    run->keys = keys;
+    run->chunks = workers > 1 && run->count >= 2 * LANES_A_CHUNK ? run->count / LANES_A_CHUNK : 1;
+    scalar_decode(&run->at, run->own.info.identifier.bytes);
     for (size_t i = 0; i < run->count; i++)
         run->polynomials[i] = run->peers[i]->package.commitments;
     run->polynomials[run->count] = run->own.commitments;
     sum_shares(&key->signing_share, run);
-    point_sum_polynomials(run->commitments, run->polynomials, run->count + 1, run->own.info.min_signers);
-    enum signer_error derived = derive_public_package(keys, run);
+    workers_run(workers, 1 + run->chunks, work_on_commitments, run);
+    enum signer_error derived = run->derived;
     if (derived == ERR_OUT_OF_MEMORY) return derived;
     enum signer_error error = check_shares(
         run, &key->signing_share, frost_verifying_share(keys, &run->own.info.identifier), draw, culprit, has_culprit);
@@ -191,11 +208,12 @@ enum signer_error dkg_part3(struct frost_key_package *key, struct frost_public_p
     run.shares = signer_calloc(peer_count + 1, sizeof(const struct dkg_round2_entry *));
     run.polynomials = signer_calloc(peer_count + 1, sizeof(const struct point *));
     run.commitments = signer_calloc(run.own.info.min_signers, sizeof *run.commitments);
-    if (!run.peers || !run.shares || !run.polynomials || !run.commitments) goto cleanup;
+    run.expected = signer_calloc(peer_count + 1, sizeof *run.expected);
+    if (!run.peers || !run.shares || !run.polynomials || !run.commitments || !run.expected) goto cleanup;
     error = match_inputs(&run, peers, peer_count, shares, share_count, culprit, has_culprit);
     if (error != SIGNER_OK) goto cleanup;
     dkg_begin_weights(&draw, means->random, run.peers, peer_count, run.shares, secret, secret_len);
-    error = run_part3(&run, key, keys, &draw, culprit, has_culprit);
+    error = run_part3(&run, key, keys, means, &draw, culprit, has_culprit);
     draw_end(&draw);
 cleanup:
     if (error != SIGNER_OK) {
@@ -208,5 +226,6 @@ cleanup:
     free(run.shares);
     free(run.polynomials);
     free(run.commitments);
+    free(run.expected);
     return error;
 }

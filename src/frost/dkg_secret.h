@@ -36,6 +36,9 @@ enum signer_error dkg_check_commitment_counts(const struct dkg_round1_entry *con
 enum signer_error dkg_proof_challenge(struct scalar *out, const struct frost_identifier *identifier,
                                       const struct point *constant, const uint8_t commitment_x[XONLY_BYTES]);
 
+/* Threads for work on the commitments of `members` members: 1 below DKG_SPLIT_POINTS. */
+unsigned dkg_workers(const struct dkg_means *means, size_t members, size_t commitments);
+
 /* Weights of a batch check, which no sender could foresee: drawn from fresh randomness, hashed with the own
  * secret package, all proofs, and the received shares (`shares` in the order of the peers, or NULL), so that a
  * source that repeats itself makes none of them weak. */

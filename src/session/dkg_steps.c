@@ -13,7 +13,9 @@ static enum signer_error new_slot(struct call *call, size_t len, vault_handle *h
 }
 
 /* libsodium ends the process where the system has no randomness; what a test does to the source is an error. */
-static enum signer_error get_means(struct call *call, struct dkg_means *means) {
+static enum signer_error get_means(struct call *call, struct dkg_means *means, struct failure *why) {
+    enum signer_error error = settings_worker_threads(&call->engine->settings, &means->workers, why);
+    if (error) return error;
     if (fault_hit(FAULT_RANDOM) != FAULT_NONE) return ERR_INTERNAL;
     platform_random(call->engine->platform, means->random, sizeof means->random);
     return SIGNER_OK;
@@ -83,7 +85,7 @@ enum signer_error dkg_step2(struct call *call, vault_handle secret, const struct
     size_t next_len = dkg_round2_secret_bytes(info.min_signers, info.max_signers);
     error = vault_new(vault, SECRET_BYTES, count * sizeof(struct dkg_round2_entry), &scratch, &entries);
     if (!error) error = new_slot(call, next_len, round2_secret, &next);
-    if (!error) error = get_means(call, &means);
+    if (!error) error = get_means(call, &means, why);
     if (!error)
         error = dkg_part2(entries, next, next_len, encoded, len, peers, peer_count, &means, &culprit->identifier,
                           &culprit->known);
@@ -131,7 +133,7 @@ enum signer_error dkg_step3(struct call *call, vault_handle secret, const struct
     enum signer_error error = check_map(call, secret, peers, peer_count);
     if (!error) error = open_shares(call, shares, share_count, &scratch, &entries);
     if (!error) error = vault_new(vault, SECRET_KEY_PACKAGE, sizeof(struct frost_key_package), &key_slot, &key);
-    if (!error) error = get_means(call, &means);
+    if (!error) error = get_means(call, &means, why);
     if (!error)
         error = dkg_part3(key, keys, encoded, len, peers, peer_count, entries, share_count, &means,
                           &culprit->identifier, &culprit->known);

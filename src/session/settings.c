@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "base/notice.h"
+#include "base/workers.h"
 #include "bitcoin/transaction.h"
 
 #define FALLBACK_STATE_FILE "frost_tbtc_engine_state.json"
@@ -296,6 +297,14 @@ enum signer_error settings_firewall_enforced(struct settings *settings, bool *ou
 static bool quoted(const char *text) {
     size_t len = strlen(text);
     return len && (strchr("\"'", text[0]) || strchr("\"'", text[len - 1]));
+}
+
+enum signer_error settings_worker_threads(struct settings *settings, unsigned *out, struct failure *why) {
+    uint64_t threads = 1;
+    bool set = false;
+    enum signer_error error = settings_optional_u64(settings, SETTING_WORKER_THREADS, &threads, &set, why);
+    if (error == SIGNER_OK) *out = set ? (unsigned)threads : workers_online();
+    return error;
 }
 
 enum signer_error settings_state_path(struct settings *settings, char **out, struct failure *why) {

@@ -111,6 +111,9 @@ enum signer_error settings_classes(struct settings *settings, enum setting setti
 enum signer_error settings_provenance_enforced(struct settings *settings, bool *out, struct failure *why);
 enum signer_error settings_firewall_enforced(struct settings *settings, bool *out, struct failure *why);
 
+/* Threads that one call may use for work on public values: worker_threads, else the processors there are. */
+enum signer_error settings_worker_threads(struct settings *settings, unsigned *out, struct failure *why);
+
 /* Trimmed state path, freed by the caller. ERR_CONFIGURATION: unset in production, or beginning or
  * ending with a quote character (D-145). Development default: <temp dir>/frost_tbtc_engine_state.json. */
 enum signer_error settings_state_path(struct settings *settings, char **out, struct failure *why);

@@ -14,7 +14,7 @@ local part2 = {
 function part2.gates(call, request)
     gates.provenance(call)
     local secret = packages.secret(request.secret_package_hex, "DKGPart2: secret_package_hex")
-    local peers = packages.round1(request.round1_packages, "DKGPart2")
+    local peers = packages.round1(call, request.round1_packages, "DKGPart2")
 
     local round2_secret, shares, culprit = steps.part2(call, secret, peers)
     if not round2_secret then packages.fail("DKGPart2", shares, culprit) end

@@ -41,7 +41,7 @@ end
 function part3.gates(call, request)
     gates.provenance(call)
     local secret = packages.secret(request.secret_package_hex, "DKGPart3: secret_package_hex")
-    local peers = packages.round1(request.round1_packages, "DKGPart3")
+    local peers = packages.round1(call, request.round1_packages, "DKGPart3")
     local shares, own = read_shares(request.round2_packages)
     local holder = steps.owner(call, secret)
     if not holder then packages.fail("DKGPart3", "FROST_DESERIALIZATION") end
