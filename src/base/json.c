@@ -207,9 +207,9 @@ static bool same_key(const struct json_reader *reader, const struct json_key *kn
 static bool remember_key(struct json_reader *reader, const struct json_token *token, const char **error) {
     size_t first = reader->first_key[reader->depth - 1];
     struct json_key key = {(uint32_t)(token->text - reader->data), key_hash(reader->hash_key, token)};
-    *error = "too many members";
+    *error = "too many members in all objects together";
     if (reader->key_count == sizeof reader->keys / sizeof *reader->keys) return false;
-    *error = "more than 256 members in one object";
+    *error = "too many members in one object";
     if (reader->key_count - first >= reader->members_max) return false;
     *error = "duplicate member in an object";
     for (size_t i = first; i < reader->key_count; i++)
@@ -291,7 +291,7 @@ static void value_done(struct json_reader *reader) {
 }
 
 static enum json_kind open_container(struct json_reader *reader, struct json_token *token, bool object) {
-    if (reader->depth == JSON_DEPTH_MAX) return refuse(reader, token, "nesting deeper than 128");
+    if (reader->depth == JSON_DEPTH_MAX) return refuse(reader, token, "nesting too deep");
     reader->is_object[reader->depth] = object;
     reader->first_key[reader->depth] = reader->key_count;
     reader->depth++;
