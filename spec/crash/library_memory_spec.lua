@@ -72,13 +72,15 @@ end
 
 if not child.sanitized then
     describe("memory images of a host", function()
-        local folder, program, running
+        local folder, program, keep, running
 
         setup(function()
             folder = child.folder()
             program = folder .. "/host"
             local flags = "-std=c11 -D_GNU_SOURCE -D_Thread_local= -O1 -rdynamic -Wl,-z,now -Iinclude"
             assert(os.execute(("gcc %s spec/crash/host.c -o '%s' -ldl"):format(flags, program)))
+            keep = folder .. "/keep.so"
+            assert(os.execute(("gcc -O1 -shared -fPIC -o '%s' spec/crash/keep.c"):format(keep)))
         end)
 
         after_each(function()
@@ -89,11 +91,11 @@ if not child.sanitized then
         teardown(function() child.remove(folder) end)
 
         --- Runs to the reply number `number` of a call. @return table secrets, table what the host wrote down
-        local function reach(library, call, number)
+        local function reach(library, call, number, preload)
             local store = folder .. "/run"
             assert(os.execute(("rm -rf '%s'; mkdir -m 0700 '%s'"):format(store, store)))
             running = images.start(("'%s' '%s' '%s' %s %d %s"):format(program, library, store, call, number,
-                hex(images.PLANTED)), { "PATH=" .. os.getenv("PATH") })
+                hex(images.PLANTED)), { "PATH=" .. os.getenv("PATH"), preload and "LD_PRELOAD=" .. preload })
             running.wait(function() return running.text:find("stopped") and images.sleeps(running.pid) end)
             return read_secrets(store .. "/secrets")
         end
@@ -102,8 +104,8 @@ if not child.sanitized then
             local library = build .. "/libfrost_tbtc.so"
             local called = build == "build" and "release" or "test"
 
-            local function hold_nothing(call, number)
-                local seen = reach(library, call, number)
+            local function hold_nothing(call, number, preload)
+                local seen = reach(library, call, number, preload)
                 local list = images.secrets()
                 keep_key_generation(list, seen)
                 if seen.interactive_round1 and #seen.interactive_round1 == 2 then keep_signing(list, seen) end
@@ -121,6 +123,10 @@ if not child.sanitized then
                     assert.equal(hex(share), seen.interactive_round2[1].signature_share_hex)
                 end)
             end
+
+            it("NC-2 hold nothing where the heap never forgets: no Lua string ever was one (" .. called .. " build)", function()
+                hold_nothing("interactive_round2", 1, keep)
+            end)
 
             it("the search finds them where they may be: in the guarded memory (" .. called .. " build)", function()
                 local list = images.secrets()
