@@ -81,6 +81,23 @@ describe("allocation fault", function()
         assert.equal("wallet", book.state:wallet(group))
     end)
 
+    it("35.7 nor for certificates and inputs: their room is taken by the check", function()
+        local book = furnished()
+        local note = op("verdict", "\0" .. lp("firewall") .. lp("1") .. ("\1"):rep(32) .. lp("rule") .. lp("reason") .. lp("")
+            .. pack(">I8", 1) .. ("\2"):rep(32) .. "\1" .. lp("{}"))
+        for i = 1, 9 do note = note .. op("trust_append", lp(("certificate %d "):format(i):rep(100))) end
+        local changes, before = registry.changes(note), #book.state:anchor().certificates
+        assert.is_true(fail_each(book, changes, function() book.state:check(changes) end) >= 4)
+        fault.arm("allocation", "error", 1, true)
+        book.state:prepare(changes)
+        book.state:apply(changes, 99, ("\7"):rep(32), 1)
+        local hits = fault.hits("allocation")
+        fault.clear()
+        assert.equal(0, hits)
+        book.state:check(registry.changes(op("trust_append", lp("another"))))
+        assert.equal(before + 9, #book.state:anchor().certificates)
+    end)
+
     it("D-068 in a builder is answered by the check", function()
         local told, spared = 0, 0
         for nth = 1, 20 do

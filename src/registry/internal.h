@@ -66,6 +66,9 @@ void session_free(struct session *session);
 struct session *session_copy(const struct session *session);
 /* Gives the content of `from` to `to`, which loses its own. */
 void session_move_content(struct session *to, struct session *from);
+bool session_holds_entries(const struct session *session, int first_set, int last_set);
+/* Nothing, or a built transaction alone (D-124). */
+bool session_holds_transaction_at_most(const struct session *session);
 /* SESSION_DELETE allows it, tombstone aside. */
 bool session_may_be_deleted(const struct session *session);
 
