@@ -76,7 +76,7 @@ int main(int argc, char **argv) {
     test_small_groups();
     test_field(1000000 * factor);
     test_vectors(20000 * factor);
-    test_decoding(20000 * factor);
+    test_decoding(10000 * factor);
     test_group(&pool, 250 * factor);
     test_sums(&pool, 50000 * factor);
     test_polynomials(&pool, 300 * factor);

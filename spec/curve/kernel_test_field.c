@@ -76,12 +76,12 @@ static void chance_encoding(uint8_t out[POINT_BYTES]) {
 }
 
 void test_decoding(unsigned rounds) {
-    static const size_t counts[] = {1, 2, 3, 5};
+    static const size_t counts[] = {1, 2, 3, 5, 8, 9, 16, 21};
     for (unsigned i = 0; i < rounds; i++) {
-        uint8_t raw[5][POINT_BYTES];
-        const uint8_t *in[5];
-        struct point ours[5], theirs;
-        size_t count = counts[i % 4], good = 0;
+        uint8_t raw[21][POINT_BYTES];
+        const uint8_t *in[21];
+        struct point ours[21], theirs;
+        size_t count = counts[i % 8], good = 0;
         for (size_t k = 0; k < count; k++) {
             do {
                 chance_encoding(raw[k]);

@@ -9,6 +9,9 @@
 #include "curve/polynomial.h"
 #include "curve/power.h"
 #include "curve/sum.h"
+#ifdef SIGNER_VECTOR
+#include "curve/vector_power.h"
+#endif
 
 static const struct affine GENERATOR = {
     .x = {{0x59F2815B16F81798u, 0x029BFCDB2DCE28D9u, 0x55A06295CE870B07u, 0x79BE667EF9DCBBACu}},
@@ -106,7 +109,7 @@ static inline bool finish_decoding(struct point *out, const struct field *x, con
 }
 
 /* Two at a time, so that their chains of squarings run side by side. */
-static inline size_t kernel_decode(struct point *out, const uint8_t *const *in, size_t count) {
+static inline size_t decode_in_pairs(struct point *out, const uint8_t *const *in, size_t count) {
     for (size_t i = 0; i < count; i += POWER_LANES) {
         size_t last = i + 1 < count ? i + 1 : i;
         struct power_lanes x, y;
@@ -123,6 +126,33 @@ static inline size_t kernel_decode(struct point *out, const uint8_t *const *in, 
     }
     return count;
 }
+
+#ifdef SIGNER_VECTOR
+/* As many as the vectors hold; up to the first that has no right side, so that it ends the work. */
+static inline size_t decode_in_vectors(struct point *out, const uint8_t *const *in, size_t count) {
+    struct field x[VECTOR_ROOTS_MAX], y[VECTOR_ROOTS_MAX] = {{{0}}};
+    size_t taken = 0;
+    while (taken < count && taken < VECTOR_ROOTS_MAX && curve_right_side(&x[taken], &y[taken], in[taken]))
+        taken++;
+    field_sqrt_vectors(y, taken);
+    for (size_t i = 0; i < taken; i++)
+        if (!finish_decoding(&out[i], &x[i], &y[i], in[i][0] == 3)) return i;
+    return taken;
+}
+
+static inline size_t kernel_decode(struct point *out, const uint8_t *const *in, size_t count) {
+    size_t done = 0;
+    while (count - done >= VECTOR_ROOTS_MIN) {
+        size_t left = count - done, taken = left < VECTOR_ROOTS_MAX ? left : VECTOR_ROOTS_MAX;
+        size_t good = decode_in_vectors(out + done, in + done, taken);
+        done += good;
+        if (good < taken) return done;
+    }
+    return done + decode_in_pairs(out + done, in + done, count - done);
+}
+#else
+#define kernel_decode decode_in_pairs
+#endif
 
 #define KERNEL_OF(field_name)                                                                                          \
     {                                                                                                                  \

@@ -104,26 +104,36 @@ static inline void jacobian_mul_small(struct jacobian *inout, const int8_t *digi
     }
 }
 
-static inline bool horner_alone(struct point *out, const struct point *coefficients, size_t length, uint32_t x) {
+static inline void horner_alone(struct jacobian *out, const struct point *coefficients, size_t length, uint32_t x) {
     int8_t digits[34];
     int digit_count = write_small_digits(digits, x);
-    struct jacobian sum = {.infinity = true};
+    jacobian_set_infinity(out);
     for (size_t k = length; k-- > 0;) {
         struct affine coefficient;
-        jacobian_mul_small(&sum, digits, digit_count);
+        jacobian_mul_small(out, digits, digit_count);
         affine_from_point(&coefficient, &coefficients[k]);
-        jacobian_add_affine(&sum, &coefficient);
+        jacobian_add_affine(out, &coefficient);
     }
-    return point_from_jacobian(out, &sum);
+}
+
+/* Below LANES_MIN of them, with one inversion. */
+static inline bool points_from_few(struct point *out, const struct jacobian *in, size_t count) {
+    struct affine affine[LANES_MIN];
+    struct field scratch[LANES_MIN];
+    bool good = true;
+    jacobian_normalize(affine, in, count, scratch);
+    for (size_t i = 0; i < count && good; i++)
+        good = point_from_affine(&out[i], &affine[i]);
+    return good;
 }
 
 static inline bool kernel_horner(struct point *out, const struct point *const *polynomials, size_t count, size_t length,
                                  uint32_t x) {
-    bool good = true;
+    struct jacobian values[LANES_MIN] = {{.infinity = true}};
     if (count >= LANES_MIN) return horner_in_step(out, polynomials, count, length, x);
-    for (size_t i = 0; i < count && good; i++)
-        good = horner_alone(&out[i], polynomials[i], length, x);
-    return good;
+    for (size_t i = 0; i < count; i++)
+        horner_alone(&values[i], polynomials[i], length, x);
+    return points_from_few(out, values, count);
 }
 
 /* -- one polynomial at many arguments ------------------------------------------------------------- */
@@ -225,9 +235,10 @@ static inline bool kernel_evaluate(struct point *out, const struct point *coeffi
                                    const uint32_t *at, size_t count) {
     bool good = true;
     if (count < LANES_MIN) {
-        for (size_t i = 0; i < count && good; i++)
-            good = horner_alone(&out[i], coefficients, length, at[i]);
-        return good;
+        struct jacobian values[LANES_MIN] = {{.infinity = true}};
+        for (size_t i = 0; i < count; i++)
+            horner_alone(&values[i], coefficients, length, at[i]);
+        return points_from_few(out, values, count);
     }
     struct affine *work = signer_malloc((length + count + 1) * sizeof *work);
     if (!work) return false;

@@ -22,26 +22,36 @@ static inline void square_and_mul(struct power_lanes *out, const struct power_la
     field_mul(&out->lane[1], &value.lane[1], &b->lane[1]);
 }
 
-/* a^((p+1)/4): a root of `a` where there is one, else of -a. In binary the exponent is 223 ones, a zero,
- * 22 ones, four zeros, 11, two zeros: runs of ones are built by doubling their length. */
+/* The way to a^((p+1)/4): a root of `a` where there is one, else of -a. In binary the exponent is 223 ones, a
+ * zero, 22 ones, four zeros, 11, two zeros: runs of ones are built by doubling their length. Each step squares
+ * what step `from` gave and multiplies by what step `times` gave; step 0 is `a`. Two squarings end it. */
+#define ROOT_STEPS 13
+static const struct {
+    uint8_t from, squarings, times;
+} ROOT_CHAIN[ROOT_STEPS] = {
+    {0, 1, 0},  /* 2 ones */
+    {1, 1, 0},  /* 3 */
+    {2, 3, 2},  /* 6 */
+    {3, 3, 2},  /* 9 */
+    {4, 2, 1},  /* 11 */
+    {5, 11, 5}, /* 22 */
+    {6, 22, 6}, /* 44 */
+    {7, 44, 7}, /* 88 */
+    {8, 88, 8}, /* 176 */
+    {9, 44, 7}, /* 220 */
+    {10, 3, 2}, /* 223 */
+    {11, 23, 6}, {12, 6, 1},
+};
+
 static inline void field_sqrt_lanes(struct power_lanes *out, const struct power_lanes *a) {
-    struct power_lanes ones2, ones3, ones6, ones11, ones22, ones44, ones88, value;
-    square_and_mul(&ones2, a, 1, a);
-    square_and_mul(&ones3, &ones2, 1, a);
-    square_and_mul(&ones6, &ones3, 3, &ones3);
-    square_and_mul(&value, &ones6, 3, &ones3);
-    square_and_mul(&ones11, &value, 2, &ones2);
-    square_and_mul(&ones22, &ones11, 11, &ones11);
-    square_and_mul(&ones44, &ones22, 22, &ones22);
-    square_and_mul(&ones88, &ones44, 44, &ones44);
-    square_and_mul(&value, &ones88, 88, &ones88);
-    square_and_mul(&value, &value, 44, &ones44);
-    square_and_mul(&value, &value, 3, &ones3);
-    square_and_mul(&value, &value, 23, &ones22);
-    square_and_mul(&value, &value, 6, &ones2);
+    struct power_lanes values[ROOT_STEPS + 1];
+    values[0] = *a;
+    for (int i = 0; i < ROOT_STEPS; i++)
+        square_and_mul(&values[i + 1], &values[ROOT_CHAIN[i].from], ROOT_CHAIN[i].squarings,
+                       &values[ROOT_CHAIN[i].times]);
     for (int i = 0; i < POWER_LANES; i++) {
-        field_sqr(&value.lane[i], &value.lane[i]);
-        field_sqr(&out->lane[i], &value.lane[i]);
+        field_sqr(&out->lane[i], &values[ROOT_STEPS].lane[i]);
+        field_sqr(&out->lane[i], &out->lane[i]);
     }
 }
 

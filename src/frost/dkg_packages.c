@@ -28,6 +28,35 @@ static void read_proof(struct frost_reader *reader, uint8_t out[FROST_SIGNATURE_
     if (!scalar_decode(&response, raw + XONLY_BYTES)) frost_read_fail(reader, ERR_FROST_FIELD);
 }
 
+/* All points, that of the proof among them, decoded together. False: something is wrong, and the parts have to
+ * be read one by one to say what comes first. */
+static bool read_points_together(struct frost_reader *reader, struct dkg_round1_package *out) {
+    struct frost_reader ahead = *reader;
+    uint8_t commitment[POINT_BYTES] = {2};
+    struct scalar response;
+    struct point *points = signer_calloc(out->count + 1, sizeof *points);
+    const uint8_t **encoded = signer_calloc(out->count + 1, sizeof(const uint8_t *));
+    bool good = points && encoded;
+    for (size_t k = 0; k < out->count && good; k++)
+        encoded[k] = frost_read_raw(&ahead, POINT_BYTES);
+    good = good && frost_read_varint(&ahead, FROST_SIGNATURE_BYTES) == FROST_SIGNATURE_BYTES;
+    const uint8_t *proof = good ? frost_read_raw(&ahead, FROST_SIGNATURE_BYTES) : NULL;
+    good = proof && scalar_decode(&response, proof + XONLY_BYTES);
+    if (good) {
+        memcpy(commitment + 1, proof, XONLY_BYTES);
+        encoded[out->count] = commitment;
+        good = point_decode_many(points, encoded, out->count + 1) == SIGNER_OK;
+    }
+    if (good) {
+        *reader = ahead;
+        memcpy(out->commitments, points, out->count * sizeof *points);
+        memcpy(out->proof, proof, FROST_SIGNATURE_BYTES);
+    }
+    free(points);
+    free(encoded);
+    return good;
+}
+
 enum signer_error dkg_round1_package_decode(struct dkg_round1_package *out, const uint8_t *in, size_t len) {
     struct frost_reader reader;
     memset(out, 0, sizeof *out);
@@ -37,8 +66,10 @@ enum signer_error dkg_round1_package_decode(struct dkg_round1_package *out, cons
     if (count > FROST_SIGNERS_MAX) frost_read_fail(&reader, ERR_FROST_DESERIALIZATION);
     if (reader.error != SIGNER_OK) return reader.error;
     if (new_commitments(out, count) != SIGNER_OK) return ERR_OUT_OF_MEMORY;
-    frost_read_points(&reader, out->commitments, count);
-    read_proof(&reader, out->proof);
+    if (!read_points_together(&reader, out)) {
+        frost_read_points(&reader, out->commitments, count);
+        read_proof(&reader, out->proof);
+    }
     enum signer_error error = frost_read_end(&reader);
     if (error != SIGNER_OK) dkg_round1_package_free(out);
     return error;
