@@ -30,16 +30,23 @@ local function request(group, name, body)
     return engines.methods.call({ raw = group.engine }, name, body)
 end
 
---- One CHANGE made by hand: records of calls that come later.
-local function record(name, base, ...)
+local function commit(group, ...)
     local body = table.concat({ ... })
+    signer.test_crash.commit(group.engine, registry.changes(body))
+end
+
+--- A record of a call that comes later. `base`: what the session is to begin with, an encoded body or a function.
+-- @param make function(changes, group)  fills the list of changes
+local function record(name, base, make)
     add({
         name = name,
         base = function(group)
-            if base then signer.test_crash.commit(group.engine, registry.changes(base)) end
+            if type(base) == "function" then base(group) elseif base then commit(group, base) end
         end,
         run = function(group)
-            local good, why = pcall(signer.test_crash.commit, group.engine, registry.changes(body))
+            local changes = signer.test_changes.new()
+            make(changes, group)
+            local good, why = pcall(signer.test_crash.commit, group.engine, changes)
             if good then return {} end
             return nil, why
         end,
@@ -138,24 +145,105 @@ add({
     end,
 })
 
-local wallet = registry.bound("old", registry.GROUP_A)
-record("rekey", nil, registry.op("set", lp("wallet") .. "\16" .. lp("leaked") .. pack(">I8", 1700000000) .. lp("")))
-record("quarantine", nil, registry.op("score", pack(">I2 I8", 2, 7)), registry.op("quarantine", pack(">I2 B", 2, 1)))
-record("canary", nil, registry.op("canary", pack(">B B I8 I8", 50, 10, 2, 1700000000)))
-record("coarse start", registry.create("coarse"),
-    registry.set("coarse", 5, lp("start")), registry.set("coarse", 6, lp("message")),
-    registry.add("coarse", 1, "attempt"), registry.add("coarse", 2, "round"), registry.op("score", pack(">I2 I8", 3, 1)))
-record("coarse finalize", registry.create("coarse") .. registry.set("coarse", 5, lp("start"))
-    .. registry.set("coarse", 6, lp("message")),
-    registry.set("coarse", 9, lp("finalize")), registry.add("coarse", 3, "round"), registry.add("coarse", 4, "request"),
-    registry.clear("coarse", 5), registry.clear("coarse", 6), registry.op("purge"))
-record("refresh", registry.create("refresh"),
-    registry.set("refresh", 13, lp("refresh")), registry.set("refresh", 15, pack(">I8", 1)),
-    registry.op("refresh_epoch", pack(">I8", 1)))
-record("eviction", wallet .. registry.add("old", 5, "m1@" .. ("a"):rep(64)) .. registry.set("old", 21, pack(">I4", 1)),
-    registry.tombstone("old", registry.GROUP_A, 1), registry.delete("old"))
-record("authorization out", wallet .. registry.add("old", 7, ("a"):rep(64)),
-    registry.remove("old", 7, ("a"):rep(64)), registry.add("old", 6, "completion"))
+local records = signer.test_records
+local TIME = 1700000000
+local bound = registry.bound("old", registry.GROUP_A)
+local round = { session_id = "coarse", round_id = "r2", required_contributions = 2, own_member = 1, signing = { 1, 2 },
+    own_share = ("\x13"):rep(32) }
+local attempt = { attempt_number = 2, coordinator = 2, included = { 1, 2 }, fingerprint = "fp", attempt_id = "a2" }
+local checkpoint = ("\1"):rep(97) .. ("\0"):rep(7) .. ("\1"):rep(112) .. pack(">I8", 1) .. ("\2"):rep(336)
+
+--- A coarse round in progress.
+local function coarse_base(group)
+    local changes = signer.test_changes.new()
+    changes:create("coarse")
+    records.round(changes, "coarse", "start 1", "message 1", round, attempt)
+    signer.test_crash.commit(group.engine, changes)
+end
+
+local function refresh(status, fill)
+    return { status = status, refresh_id = fill:rep(32), context = ("\x55"):rep(32), transcript = ("\x66"):rep(32),
+        old_epoch = 0, participants = { 1, 2, 3 } }
+end
+
+local function staged(group)
+    local changes = signer.test_changes.new()
+    records.refreshes_open(changes, "wallet", group.engine, { refresh(1, "\x33") })
+    signer.test_crash.commit(group.engine, changes)
+end
+
+record("rekey", nil, function(changes) changes:rekey("wallet", "leaked", TIME, nil) end)
+record("quarantine", nil, function(changes)
+    changes:score(2, 7)
+    changes:quarantine(2, true)
+end)
+record("canary", nil, function(changes) changes:canary(50, 10, 2, TIME) end)
+record("coarse start", coarse_base, function(changes, group)
+    records.round_clear(changes, "coarse", group.engine)
+    records.round(changes, "coarse", "start 2", "message 2", round, attempt)
+    changes:add("coarse", 1, "attempt")
+    changes:add("coarse", 2, "round")
+    records.transition(changes, "coarse", { from_attempt = 1, to_attempt = 2, from_attempt_id = "a1", to_attempt_id = "a2",
+        previous_round_id = "r1", previous_request_fingerprint = "start 1", from_coordinator = 1, to_coordinator = 2,
+        reason = "invalid_share", excluded = { 3 }, share_proof_fingerprint = "proof", transcript_hash = "hash",
+        recorded_at_unix = TIME })
+    changes:score(3, 1)
+    changes:quarantine(3, true)
+end)
+record("coarse finalize", coarse_base, function(changes, group)
+    records.finalized(changes, "coarse", "finalize", { session_id = "coarse", round_id = "r2", signature = ("\7"):rep(64) })
+    changes:add("coarse", 3, "r2")
+    changes:add("coarse", 4, "finalize")
+    records.round_clear(changes, "coarse", group.engine)
+    changes:purge()
+end)
+record("refresh", registry.create("refresh"), function(changes)
+    records.refreshed(changes, "refresh", "refresh", { session_id = "refresh", refresh_epoch = 1,
+        shares = { { member = 1, encrypted_share = "\xaa" } } }, 1)
+    records.refresh_history(changes, "refresh", { refresh_epoch = 1, refreshed_at_unix = TIME, share_count = 1 }, false)
+    changes:refresh_epoch(1)
+end)
+record("refresh back-fill", registry.create("refresh")
+    .. registry.append("refresh", 2, pack(">I8 I8 I2", 1, TIME, 3) .. "\0\0"), function(changes)
+    records.refresh_history(changes, "refresh", { refresh_epoch = 1, refreshed_at_unix = TIME, share_count = 3,
+        request_fingerprint = "late" }, true)
+end)
+record("share stage", nil, function(changes, group)
+    records.refreshes_open(changes, "wallet", group.engine, { refresh(1, "\x33") })
+end)
+record("share cancel", staged, function(changes, group)
+    records.refreshes_open(changes, "wallet", group.engine, { refresh(3, "\x33") })
+end)
+record("share activate", staged, function(changes, group)
+    records.refreshes_open(changes, "wallet", group.engine, { refresh(2, "\x33") })
+    changes:u64("wallet", 18, 1)
+    changes:refresh_epoch(1)
+    records.share_refreshed(changes, "wallet", { refresh_epoch = 1, share_epoch = 1, refreshed_at_unix = TIME, participants = 3,
+        key_group = group.key_group })
+    changes:purge()
+end)
+record("retire staged", staged, function(changes, group) records.retire(changes, "wallet", group.engine) end)
+record("anchor note", nil, function(changes)
+    records.anchor_confirmed(changes, 3, ("\x32"):rep(32))
+    records.checkpoint_set(changes, 1, checkpoint)
+end)
+record("trust note", nil, function(changes)
+    records.trust_intent(changes, "{request}")
+    records.trust_append(changes, "{certificate 1}")
+    records.trust_append(changes, "{certificate 2}")
+    records.checkpoint_set(changes, 1, checkpoint)
+    records.checkpoint_clear(changes, 1)
+    records.trust_intent_clear(changes)
+end)
+record("eviction", bound .. registry.add("old", 5, "m1@" .. ("a"):rep(64)) .. registry.set("old", 21, pack(">I4", 1)),
+    function(changes)
+        changes:op(9, signer.curve.sha256("old") .. lp(registry.GROUP_A) .. pack(">I4", 1))
+        changes:delete("old")
+    end)
+record("authorization out", bound .. registry.add("old", 7, ("a"):rep(64)), function(changes)
+    changes:remove("old", 7, ("a"):rep(64))
+    changes:add("old", 6, "completion")
+end)
 
 require("spec.crash.tools")(add, registry)
 

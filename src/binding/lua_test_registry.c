@@ -315,6 +315,24 @@ static int field_of(lua_State *L) {
 }
 
 /* Whether the plain memory of the session holds the field's bytes. */
+/* list(id, number) -> {item, …}, oldest first */
+static int list_of(lua_State *L) {
+    struct test_state *test = check_test(L);
+    size_t len = 0;
+    const char *id = luaL_checklstring(L, 2, &len);
+    const lua_Integer list = luaL_checkinteger(L, 3);
+    const struct session *session = state_session(test->state, id, len);
+    luaL_argcheck(L, session, 2, "no such session");
+    luaL_argcheck(L, list >= 1 && list < LIST_COUNT, 3, "no such list");
+    lua_newtable(L);
+    for (size_t i = 0; i < session->lists[list].count; i++) {
+        const struct bytes *item = &session->lists[list].entries[i];
+        lua_pushlstring(L, (const char *)item->data, item->len);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 static int raw_len(lua_State *L) {
     struct session *session = check_session(L, check_test(L), 2);
     lua_pushinteger(L, (lua_Integer)session->raw[luaL_checkinteger(L, 3)].len);
@@ -507,6 +525,7 @@ static const luaL_Reg state_methods[] = {
     {"digest", digest},
     {"session", session_of},
     {"field", field_of},
+    {"list", list_of},
     {"raw_len", raw_len},
     {"set_holds", set_holds},
     {"has_seat", has_seat},

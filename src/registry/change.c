@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "curve/hash.h"
+#include "registry/change_build.h"
 #include "registry/fields.h"
 #include "registry/internal.h"
 #include "registry/records.h"
@@ -20,11 +21,11 @@ void changes_free(struct changes *changes) {
     changes_init(changes);
 }
 
-static void note_error(struct changes *changes, enum signer_error error) {
+void change_note_error(struct changes *changes, enum signer_error error) {
     if (changes->error == SIGNER_OK) changes->error = error;
 }
 
-static size_t op_begin(struct changes *changes, enum state_op op) {
+size_t change_begin(struct changes *changes, enum state_op op) {
     buffer_u8(&changes->body, (uint8_t)op);
     buffer_be32(&changes->body, 0);
     changes->count++;
@@ -32,26 +33,26 @@ static size_t op_begin(struct changes *changes, enum state_op op) {
     return changes->body.len;
 }
 
-static void op_end(struct changes *changes, size_t begin) {
+void change_end(struct changes *changes, size_t begin) {
     if (changes->body.failed) {
-        note_error(changes, ERR_OUT_OF_MEMORY);
+        change_note_error(changes, ERR_OUT_OF_MEMORY);
         return;
     }
     store_be32(changes->body.data + begin - 4, (uint32_t)(changes->body.len - begin));
 }
 
 void change_op(struct changes *changes, enum state_op op, const void *payload, size_t len) {
-    size_t begin = op_begin(changes, op);
+    size_t begin = change_begin(changes, op);
     buffer_append(&changes->body, payload, len);
-    op_end(changes, begin);
+    change_end(changes, begin);
 }
 
 void changes_join(struct changes *changes, const struct changes *more) {
     buffer_append(&changes->body, more->body.data, more->body.len);
     changes->count += more->count;
     changes->counted = changes->counted || more->counted;
-    note_error(changes, more->error);
-    note_error(changes, buffer_status(&changes->body));
+    change_note_error(changes, more->error);
+    change_note_error(changes, buffer_status(&changes->body));
     for (size_t i = 0; i < more->value_count && changes->value_count < CHANGE_VALUES_MAX; i++) {
         changes->values[changes->value_count] = more->values[i];
         field_value_share(changes->values[changes->value_count++].value);
@@ -88,10 +89,10 @@ static void join_verdict(struct changes *changes, struct bytes payload, const st
         change_op(changes, OP_VERDICT, payload.data, payload.len);
         return;
     }
-    const size_t begin = op_begin(changes, OP_VERDICT);
+    const size_t begin = change_begin(changes, OP_VERDICT);
     buffer_append(&changes->body, payload.data, payload.len - input.len - 5); /* without flag, length and input */
     buffer_u8(&changes->body, 0);
-    op_end(changes, begin);
+    change_end(changes, begin);
 }
 
 void changes_join_verdicts(struct changes *changes, const struct changes *more, const struct state *state) {
@@ -105,42 +106,42 @@ void changes_join_verdicts(struct changes *changes, const struct changes *more, 
         else
             change_op(changes, (enum state_op)op, payload.data, payload.len);
     }
-    note_error(changes, more->error);
-    note_error(changes, buffer_status(&changes->body));
+    change_note_error(changes, more->error);
+    change_note_error(changes, buffer_status(&changes->body));
 }
 
-static size_t session_op(struct changes *changes, enum state_op op, const char *id, size_t len) {
-    size_t begin = op_begin(changes, op);
+size_t change_begin_session(struct changes *changes, enum state_op op, const char *id, size_t len) {
+    size_t begin = change_begin(changes, op);
     buffer_lp(&changes->body, id, len);
     return begin;
 }
 
-static size_t part_op(struct changes *changes, enum state_op op, const char *id, size_t len, int part) {
-    size_t begin = session_op(changes, op, id, len);
+size_t change_begin_part(struct changes *changes, enum state_op op, const char *id, size_t len, int part) {
+    size_t begin = change_begin_session(changes, op, id, len);
     buffer_u8(&changes->body, (uint8_t)part);
     return begin;
 }
 
 void change_session_create(struct changes *changes, const char *id, size_t len) {
-    op_end(changes, session_op(changes, OP_SESSION_CREATE, id, len));
+    change_end(changes, change_begin_session(changes, OP_SESSION_CREATE, id, len));
 }
 
 void change_session_delete(struct changes *changes, const char *id, size_t len) {
-    op_end(changes, session_op(changes, OP_SESSION_DELETE, id, len));
+    change_end(changes, change_begin_session(changes, OP_SESSION_DELETE, id, len));
 }
 
 void change_field_set(struct changes *changes, const char *id, size_t len, enum session_field field, const void *value,
                       size_t value_len) {
-    size_t begin = part_op(changes, OP_FIELD_SET, id, len, field);
+    size_t begin = change_begin_part(changes, OP_FIELD_SET, id, len, field);
     buffer_append(&changes->body, value, value_len);
-    op_end(changes, begin);
+    change_end(changes, begin);
 }
 
 void change_field_text(struct changes *changes, const char *id, size_t len, enum session_field field, const char *text,
                        size_t text_len) {
-    size_t begin = part_op(changes, OP_FIELD_SET, id, len, field);
+    size_t begin = change_begin_part(changes, OP_FIELD_SET, id, len, field);
     buffer_lp(&changes->body, text, text_len);
-    op_end(changes, begin);
+    change_end(changes, begin);
 }
 
 void change_field_u64(struct changes *changes, const char *id, size_t len, enum session_field field, uint64_t value) {
@@ -160,14 +161,14 @@ void change_field_u8(struct changes *changes, const char *id, size_t len, enum s
 }
 
 void change_field_clear(struct changes *changes, const char *id, size_t len, enum session_field field) {
-    op_end(changes, part_op(changes, OP_FIELD_CLEAR, id, len, field));
+    change_end(changes, change_begin_part(changes, OP_FIELD_CLEAR, id, len, field));
 }
 
 static void set_op(struct changes *changes, enum state_op op, const char *id, size_t len, enum session_set set,
                    const char *entry, size_t entry_len) {
-    size_t begin = part_op(changes, op, id, len, set);
+    size_t begin = change_begin_part(changes, op, id, len, set);
     buffer_lp(&changes->body, entry, entry_len);
-    op_end(changes, begin);
+    change_end(changes, begin);
 }
 
 void change_set_add(struct changes *changes, const char *id, size_t len, enum session_set set, const char *entry,
@@ -182,9 +183,9 @@ void change_set_remove(struct changes *changes, const char *id, size_t len, enum
 
 void change_list_append(struct changes *changes, const char *id, size_t len, enum session_list list, const void *item,
                         size_t item_len) {
-    size_t begin = part_op(changes, OP_LIST_APPEND, id, len, list);
+    size_t begin = change_begin_part(changes, OP_LIST_APPEND, id, len, list);
     buffer_append(&changes->body, item, item_len);
-    op_end(changes, begin);
+    change_end(changes, begin);
 }
 
 void change_tombstone(struct changes *changes, const struct session *session) {
@@ -192,11 +193,11 @@ void change_tombstone(struct changes *changes, const struct session *session) {
     session_digest(digest, session->id.data, session->id.len);
     const char *group = session->bound_key_group ? session->bound_key_group : "";
     bool known = session_has(session, FIELD_HIGHEST_ATTEMPT);
-    size_t begin = op_begin(changes, OP_TOMBSTONE);
+    size_t begin = change_begin(changes, OP_TOMBSTONE);
     buffer_append(&changes->body, digest, sizeof digest);
     buffer_lp(&changes->body, group, strlen(group));
     buffer_be32(&changes->body, known ? session->highest_attempt_number : HIGHEST_ATTEMPT_UNKNOWN);
-    op_end(changes, begin);
+    change_end(changes, begin);
 }
 
 void change_evict(struct changes *changes, const struct session *session) {
@@ -205,12 +206,12 @@ void change_evict(struct changes *changes, const struct session *session) {
 }
 
 void change_canary(struct changes *changes, const struct canary *canary) {
-    size_t begin = op_begin(changes, OP_CANARY_SET);
+    size_t begin = change_begin(changes, OP_CANARY_SET);
     buffer_u8(&changes->body, canary->current_percent);
     buffer_u8(&changes->body, canary->previous_percent);
     buffer_be64(&changes->body, canary->version);
     buffer_be64(&changes->body, canary->last_action_unix);
-    op_end(changes, begin);
+    change_end(changes, begin);
 }
 
 void change_refresh_epoch(struct changes *changes, uint64_t epoch) {
@@ -255,11 +256,11 @@ static void keep_value(struct changes *changes, const char *id, size_t len, stru
     kept->value = value;
 }
 
-static void set_decoded(struct changes *changes, const char *id, size_t len, struct field_value *value) {
-    size_t begin = part_op(changes, OP_FIELD_SET, id, len, value->field);
+void change_set_decoded(struct changes *changes, const char *id, size_t len, struct field_value *value) {
+    size_t begin = change_begin_part(changes, OP_FIELD_SET, id, len, value->field);
     enum signer_error error = field_value_encode(&changes->body, value);
-    if (error != SIGNER_OK) note_error(changes, error);
-    op_end(changes, begin);
+    if (error != SIGNER_OK) change_note_error(changes, error);
+    change_end(changes, begin);
     keep_value(changes, id, len, value);
 }
 
@@ -268,9 +269,9 @@ void change_key_packages(struct changes *changes, struct vault *vault, const cha
     struct field_value *value = NULL;
     enum signer_error error = field_value_from_seats(&value, vault, seats, count);
     if (error != SIGNER_OK)
-        note_error(changes, error);
+        change_note_error(changes, error);
     else
-        set_decoded(changes, id, len, value);
+        change_set_decoded(changes, id, len, value);
 }
 
 void change_public_package(struct changes *changes, const char *id, size_t len,
@@ -278,23 +279,23 @@ void change_public_package(struct changes *changes, const char *id, size_t len,
     struct field_value *value = NULL;
     enum signer_error error = field_value_from_public_package(&value, keys);
     if (error != SIGNER_OK)
-        note_error(changes, error);
+        change_note_error(changes, error);
     else
-        set_decoded(changes, id, len, value);
+        change_set_decoded(changes, id, len, value);
 }
 
 void change_dkg_result(struct changes *changes, const char *id, size_t len, const struct dkg_result *result) {
-    size_t begin = part_op(changes, OP_FIELD_SET, id, len, FIELD_DKG_RESULT);
+    size_t begin = change_begin_part(changes, OP_FIELD_SET, id, len, FIELD_DKG_RESULT);
     buffer_lp(&changes->body, result->session_id, strlen(result->session_id));
     buffer_lp(&changes->body, result->key_group, strlen(result->key_group));
     buffer_be16(&changes->body, result->participant_count);
     buffer_be16(&changes->body, result->threshold);
     buffer_be64(&changes->body, result->created_at_unix);
-    op_end(changes, begin);
+    change_end(changes, begin);
 }
 
 void change_built_transaction(struct changes *changes, const char *id, size_t len, const struct built_transaction *tx) {
-    size_t begin = part_op(changes, OP_FIELD_SET, id, len, FIELD_TX_RESULT);
+    size_t begin = change_begin_part(changes, OP_FIELD_SET, id, len, FIELD_TX_RESULT);
     buffer_lp(&changes->body, tx->session_id, strlen(tx->session_id));
     buffer_lp(&changes->body, tx->tx.data, tx->tx.len);
     buffer_be32(&changes->body, (uint32_t)tx->sighash_count);
@@ -305,20 +306,20 @@ void change_built_transaction(struct changes *changes, const char *id, size_t le
         buffer_be64(&changes->body, tx->prevouts[i].value_sats);
         buffer_lp(&changes->body, tx->prevouts[i].script.data, tx->prevouts[i].script.len);
     }
-    op_end(changes, begin);
+    change_end(changes, begin);
 }
 
 void change_rekey_event(struct changes *changes, const char *id, size_t len, const struct rekey_event *event) {
-    size_t begin = part_op(changes, OP_FIELD_SET, id, len, FIELD_REKEY_EVENT);
+    size_t begin = change_begin_part(changes, OP_FIELD_SET, id, len, FIELD_REKEY_EVENT);
     buffer_lp(&changes->body, event->reason, strlen(event->reason));
     buffer_be64(&changes->body, event->triggered_at_unix);
     buffer_lp(&changes->body, event->key_group, strlen(event->key_group));
-    op_end(changes, begin);
+    change_end(changes, begin);
 }
 
 void change_verdict(struct changes *changes, const struct verdict_record *verdict) {
     const char *texts[] = {verdict->policy, verdict->version, verdict->rule, verdict->reason};
-    size_t begin = op_begin(changes, OP_VERDICT);
+    size_t begin = change_begin(changes, OP_VERDICT);
     struct buffer *body = &changes->body;
     buffer_u8(body, verdict->allow ? 1 : 0);
     for (int i = 0; i < 4; i++) {
@@ -330,5 +331,5 @@ void change_verdict(struct changes *changes, const struct verdict_record *verdic
     buffer_append(body, verdict->input_digest, 32);
     buffer_u8(body, verdict->input_json.len ? 1 : 0);
     if (verdict->input_json.len) buffer_lp(body, verdict->input_json.data, verdict->input_json.len);
-    op_end(changes, begin);
+    change_end(changes, begin);
 }

@@ -253,6 +253,20 @@ enum signer_error field_value_from_seats(struct field_value **out, struct vault 
     return SIGNER_OK;
 }
 
+enum signer_error field_value_from_refreshes(struct field_value **out, struct vault *vault,
+                                             const struct share_refresh *refreshes, size_t count) {
+    struct field_value *value = NULL;
+    enum signer_error error = new_value(&value, vault, FIELD_REFRESHES_OPEN);
+    if (error == SIGNER_OK) error = refreshes_copy(&value->refreshes, vault, refreshes, count);
+    if (error != SIGNER_OK) {
+        field_value_release(value);
+        return error;
+    }
+    value->refresh_count = count;
+    *out = value;
+    return SIGNER_OK;
+}
+
 enum signer_error field_value_from_public_package(struct field_value **out, const struct frost_public_package *keys) {
     struct field_value *value = NULL;
     struct buffer encoded;

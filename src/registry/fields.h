@@ -38,6 +38,9 @@ enum signer_error field_value_keep(struct field_value **out, struct vault *vault
 /* Field 2 from packages that lie in the vault already: they are copied, nothing is computed. */
 enum signer_error field_value_from_seats(struct field_value **out, struct vault *vault, const struct seat_key *seats,
                                          size_t count);
+/* Field 24 likewise; public packages as they were encoded. ERR_STATE_CORRUPT where the list breaks D-181. */
+enum signer_error field_value_from_refreshes(struct field_value **out, struct vault *vault,
+                                             const struct share_refresh *refreshes, size_t count);
 /* Field 3 from a parsed package. */
 enum signer_error field_value_from_public_package(struct field_value **out, const struct frost_public_package *keys);
 /* Appends the encoded value; holds secrets for fields 2, 6, 7, 14, 24. */

@@ -178,6 +178,7 @@ static enum signer_error decode_refresh(struct share_refresh *out, struct vault 
 static bool refreshes_in_bounds(const struct share_refresh *refreshes, size_t count) {
     size_t seen[REFRESH_CANCELLED + 1] = {0};
     for (size_t i = 0; i < count; i++) {
+        if (refreshes[i].status > REFRESH_CANCELLED) return false;
         seen[refreshes[i].status]++;
         for (size_t j = 0; j < i; j++)
             if (memcmp(refreshes[i].refresh_id, refreshes[j].refresh_id, 32) == 0) return false;
@@ -200,6 +201,66 @@ enum signer_error refreshes_decode(struct share_refresh **out, size_t *count, st
     }
     *out = refreshes;
     *count = expected;
+    return SIGNER_OK;
+}
+
+static bool participants_ascend(const struct share_refresh *refresh) {
+    if (refresh->participant_count < 2 || refresh->participant_count > PARTICIPANTS_MAX) return false;
+    for (size_t i = 0; i < refresh->participant_count; i++)
+        if (refresh->participants[i] <= (i ? refresh->participants[i - 1] : 0)) return false;
+    return true;
+}
+
+/* What decode_refresh asks of an entry, but for the curve. */
+static bool refresh_has_form(const struct share_refresh *refresh) {
+    if (refresh->status < REFRESH_STAGED || refresh->status > REFRESH_CANCELLED) return false;
+    if (sodium_is_zero(refresh->refresh_id, sizeof refresh->refresh_id) || !participants_ascend(refresh)) return false;
+    if (refresh->status == REFRESH_ACTIVE) return true;
+    for (size_t i = 0; i < refresh->seat_count; i++)
+        if (!takes_part(refresh, refresh->seats[i].member)) return false;
+    return refresh->seat_count > 0 && refresh->seat_count <= PARTICIPANTS_MAX && refresh->public_package.len > 0;
+}
+
+static void *copy_of(const void *data, size_t len) {
+    void *copy = signer_malloc(len);
+    if (copy) memcpy(copy, data, len);
+    return copy;
+}
+
+static enum signer_error copy_refresh(struct share_refresh *out, struct vault *vault,
+                                      const struct share_refresh *refresh) {
+    *out = *refresh;
+    out->seats = NULL;
+    out->seat_count = 0;
+    out->public_package = (struct bytes){0};
+    out->participants = copy_of(refresh->participants, refresh->participant_count * sizeof *refresh->participants);
+    if (!out->participants) return ERR_OUT_OF_MEMORY;
+    if (refresh->status == REFRESH_ACTIVE) return SIGNER_OK;
+    enum signer_error error = packages_copy(&out->seats, vault, refresh->seats, refresh->seat_count);
+    if (error != SIGNER_OK) return error;
+    out->seat_count = refresh->seat_count;
+    out->public_package.data = copy_of(refresh->public_package.data, refresh->public_package.len);
+    if (!out->public_package.data) return ERR_OUT_OF_MEMORY;
+    out->public_package.len = refresh->public_package.len;
+    return SIGNER_OK;
+}
+
+enum signer_error refreshes_copy(struct share_refresh **out, struct vault *vault, const struct share_refresh *refreshes,
+                                 size_t count) {
+    if (count == 0 || count > REFRESHES_CANCELLED_MAX + 2 || !refreshes_in_bounds(refreshes, count))
+        return ERR_STATE_CORRUPT;
+    for (size_t i = 0; i < count; i++)
+        if (!refresh_has_form(&refreshes[i])) return ERR_STATE_CORRUPT;
+    struct share_refresh *copies = signer_calloc(count, sizeof *copies);
+    if (!copies) return ERR_OUT_OF_MEMORY;
+    enum signer_error error = SIGNER_OK;
+    for (size_t i = 0; i < count && error == SIGNER_OK; i++)
+        error = copy_refresh(&copies[i], vault, &refreshes[i]);
+    if (error != SIGNER_OK) {
+        refreshes_free(vault, copies, count);
+        return error;
+    }
+    *out = copies;
     return SIGNER_OK;
 }
 

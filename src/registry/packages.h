@@ -14,6 +14,10 @@ void packages_free(struct vault *vault, struct seat_key *seats, size_t count);
 enum signer_error refreshes_decode(struct share_refresh **out, size_t *count, struct vault *vault, struct reader *in);
 enum signer_error refreshes_encode(struct buffer *out, struct vault *vault, const struct share_refresh *refreshes,
                                    size_t count);
+/* Copies without curve arithmetic: shares and public packages were checked when they were made. The form of the
+ * list is checked as on reading: ERR_STATE_CORRUPT; ERR_OUT_OF_MEMORY, ERR_MEMORY_LOCK. */
+enum signer_error refreshes_copy(struct share_refresh **out, struct vault *vault, const struct share_refresh *refreshes,
+                                 size_t count);
 void refreshes_free(struct vault *vault, struct share_refresh *refreshes, size_t count);
 
 #endif

@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "registry/change_records.h"
 #include "registry/draft.h"
 #include "registry/import.h"
 #include "registry/internal.h"
@@ -272,11 +273,12 @@ static enum signer_error sink_import(void *context, void *state, const uint8_t *
 static void sink_import_body(void *context, struct buffer *body, uint16_t schema, const uint8_t sha256[32],
                              uint64_t unix_seconds) {
     (void)context;
-    buffer_u8(body, OP_IMPORTED);
-    buffer_be32(body, 2 + 32 + 8);
-    buffer_be16(body, schema);
-    buffer_append(body, sha256, 32);
-    buffer_be64(body, unix_seconds);
+    struct changes changes;
+    changes_init(&changes);
+    change_imported(&changes, schema, sha256, unix_seconds);
+    buffer_append(body, changes.body.data, changes.body.len);
+    if (changes.error != SIGNER_OK) body->failed = true;
+    changes_free(&changes);
 }
 
 static bool sink_imported(void *context, void *state_pointer, uint8_t sha256[32]) {

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "registry/change.h"
+#include "registry/change_records.h"
 #include "session/engine.h"
 #include "session/live.h"
 #include "session/opening.h"
@@ -64,12 +64,9 @@ void store_note_receipt(struct store *store, struct state *state) {
     struct anchor_point receipt;
     struct store_position position;
     struct changes note;
-    uint8_t payload[8 + 32];
     if (!store_receipt(store, &receipt)) return;
     changes_init(&note);
-    store_be64(payload, receipt.seq);
-    memcpy(payload + 8, receipt.chain, sizeof receipt.chain);
-    change_op(&note, OP_ANCHOR_CONFIRMED, payload, sizeof payload);
+    change_anchor_confirmed(&note, receipt.seq, receipt.chain);
     if (changes_check(state, &note, NULL) == SIGNER_OK) {
         if (store_append(store, RECORD_NOTE, RECORD_ORDINARY, 0, note.body.data, note.body.len, &position, NULL) ==
             SIGNER_OK)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "curve/point.h"
+#include "registry/change_records.h"
 #include "session/live.h"
 
 bool key_group_is_valid(const char *text, size_t len) {
@@ -13,27 +14,6 @@ bool key_group_is_valid(const char *text, size_t len) {
     for (size_t i = 0; i < len; i++)
         if (text[i] >= 'A' && text[i] <= 'F') return false;
     return hex_decode(encoded, text, len) && point_decode(&point, encoded) == SIGNER_OK;
-}
-
-/* Nothing but what retirement clears. */
-static bool keeps_nothing(const struct session *session) {
-    static const enum session_field cleared[] = {FIELD_DKG_FINGERPRINT, FIELD_KEY_PACKAGES, FIELD_PUBLIC_PACKAGE,
-                                                 FIELD_DKG_RESULT,      FIELD_SHARE_EPOCH,  FIELD_DKG_ORIGIN};
-    uint32_t present = session->present;
-    for (size_t i = 0; i < sizeof cleared / sizeof *cleared; i++)
-        present &= ~(UINT32_C(1) << cleared[i]);
-    for (size_t set = 1; set < SET_COUNT; set++)
-        if (session->sets[set].count) return false;
-    return present == 0;
-}
-
-static void clear_fields(struct changes *changes, const struct session *session) {
-    static const enum session_field cleared[] = {FIELD_DKG_FINGERPRINT, FIELD_KEY_PACKAGES, FIELD_PUBLIC_PACKAGE,
-                                                 FIELD_DKG_RESULT,      FIELD_SHARE_EPOCH,  FIELD_DKG_ORIGIN};
-    const char *id = (const char *)session->id.data;
-    for (size_t i = 0; i < sizeof cleared / sizeof *cleared; i++)
-        if (session_has(session, cleared[i])) change_field_clear(changes, id, session->id.len, cleared[i]);
-    if (keeps_nothing(session)) change_session_delete(changes, id, session->id.len);
 }
 
 enum signer_error retire_wallet(struct call *call, const char *key_group, struct retire_result *out,
@@ -50,8 +30,7 @@ enum signer_error retire_wallet(struct call *call, const char *key_group, struct
     out->retired = wallet->seat_count > 0;
     out->seats = (uint16_t)wallet->seat_count;
     changes_init(&changes);
-    clear_fields(&changes, wallet);
-    change_purge(&changes);
+    change_retire(&changes, wallet);
     call->evicts = true;
     call->evicted_id_len = wallet->id.len;
     memcpy(call->evicted_id, wallet->id.data, wallet->id.len);
