@@ -44,9 +44,11 @@ local function record(name, base, make)
             if type(base) == "function" then base(group) elseif base then commit(group, base) end
         end,
         run = function(group)
-            local changes = signer.test_changes.new()
-            make(changes, group)
-            local good, why = pcall(signer.test_crash.commit, group.engine, changes)
+            local good, why = pcall(function()
+                local changes = signer.test_changes.new()
+                make(changes, group)
+                signer.test_crash.commit(group.engine, changes)
+            end)
             if good then return {} end
             return nil, why
         end,

@@ -203,10 +203,11 @@ static int build_rebase(lua_State *L) {
     return 0;
 }
 
-/* key_packages(id, state, {{member, encoded}, …}): into the vault of the state, then the builder */
+/* key_packages(id, state or engine, {{member, encoded}, …}): into its vault, then the builder */
 static int build_key_packages(lua_State *L) {
     BUILDER(key_packages)
-    struct test_state *test = check_test(L, 3);
+    struct vault *vault =
+        luaL_testudata(L, 3, TEST_STATE) ? check_test(L, 3)->vault : binding_check_engine(L, 3)->vault;
     lua_Integer count = luaL_len(L, 4);
     struct seat_key seats[PARTICIPANTS_MAX];
     luaL_argcheck(L, count <= (lua_Integer)PARTICIPANTS_MAX, 4, "too many");
@@ -218,16 +219,15 @@ static int build_key_packages(lua_State *L) {
         const char *encoded = luaL_checklstring(L, -1, &encoded_len);
         void *memory = NULL;
         seats[i].member = (uint16_t)luaL_checkinteger(L, -2);
-        binding_check(L,
-                      vault_new(test->vault, SECRET_KEY_PACKAGE, sizeof(struct frost_key_package),
-                                &seats[i].key_package, &memory),
-                      NULL);
+        binding_check(
+            L, vault_new(vault, SECRET_KEY_PACKAGE, sizeof(struct frost_key_package), &seats[i].key_package, &memory),
+            NULL);
         binding_check(L, frost_key_package_decode(memory, (const uint8_t *)encoded, encoded_len), NULL);
         lua_pop(L, 3);
     }
-    change_key_packages(changes, test->vault, id, len, seats, (size_t)count);
+    change_key_packages(changes, vault, id, len, seats, (size_t)count);
     for (lua_Integer i = 0; i < count; i++)
-        vault_wipe(test->vault, seats[i].key_package);
+        vault_wipe(vault, seats[i].key_package);
     return 0;
 }
 
