@@ -192,4 +192,98 @@ function workload.run(options)
     return nil, why, run
 end
 
+-- -- a disk whose syncs lie -----------------------------------------------------------------------------------------
+
+local REFUSALS = { state_rollback_detected = true, state_corrupt = true, state_anchor_unavailable = true }
+
+--- The state that the entries up to `last` give: those that were applied, and the last one if it is there.
+local function replay(history, last)
+    local result = model.new()
+    result.engine.canary = string.pack(">B B I8 I8", 10, 10, 1, 1700000000) -- of a new store, by the disk's clock
+    local kept = {}
+    for _, entry in ipairs(history) do
+        if entry.number <= last and (entry.applied or entry.number == last) then
+            result:apply(entry.body)
+            kept[#kept + 1] = entry
+            entry.applied = true
+        end
+    end
+    return result, kept
+end
+
+--- After a loss of power under lies: a state of the history, or a refusal. What an opening without lies has found
+-- stays, whatever later syncs lied. @return boolean false: refused
+local function look_after_lies(run, quiet)
+    run.disk:faults({ lie = quiet and 0 or 200 })
+    local good, err = pcall(function()
+        run.engine = signer.test_core.engine({ environment = ENVIRONMENT, platform = run.disk })
+        state.counts(run.engine)
+    end)
+    run.opened = run.opened + 1
+    if not good then
+        if type(err) ~= "table" then error(err, 0) end
+        assert(REFUSALS[err.reason_code], "an unexpected refusal: " .. tostring(err.detail))
+        return false
+    end
+    local found = model.of(run.engine)
+    local _, _, last = numbers_in(found)
+    assert(last >= run.floor, ("operation %d was found by an opening without lies and is lost"):format(run.floor))
+    local acknowledged = 0
+    for _, entry in ipairs(run.history) do
+        if entry.acknowledged and entry.number > acknowledged then acknowledged = entry.number end
+    end
+    if last < acknowledged then run.forgotten = run.forgotten + 1 end
+    local expected
+    expected, run.history = replay(run.history, last)
+    local text = difference(expected, found, "state")
+    assert(not text, text)
+    if quiet then run.floor = last end
+    go_on_from(run, expected)
+    run.pending = {}
+    return true
+end
+
+local function life_under_lies(run)
+    local quiet = run.random(3) > 0
+    if not look_after_lies(run, quiet) then return false end
+    run.disk:faults({ lie = 1 + run.random(700) })
+    for _ = 1, 1 + run.random(12) do
+        one_operation(run)
+        run.history[#run.history + 1] = run.pending[#run.pending]
+    end
+    if run.random(4) == 0 then run.engine:close() else run.engine:close(true) end
+    run.engine = nil
+    run.disk:faults({})
+    if run.random(2) == 0 then run.disk:kill() else run.disk:power_loss() end
+    return true
+end
+
+--- Disks whose syncs report success and do nothing, one after the other, each until a refusal or a number of
+-- operations: never another state than one of the history, and across process deaths too.
+-- @param options table  seed, disks
+-- @return table  { disks, opened, refused, forgotten = openings to a state before what was acknowledged }; or nil, text
+function workload.lies(options)
+    local total = { disks = 0, opened = 0, refused = 0, forgotten = 0, count = 0 }
+    for disk = 1, options.disks do
+        local seed = options.seed + disk
+        local run = { random = generator(seed), disk = signer.test_disk.new(seed), history = {}, pending = {}, lost = {},
+            names = {}, memory = model.new(), count = 0, rekeys = 0, acknowledged = 0, failed = 0, opened = 0, forgotten = 0,
+            floor = 0, faulty = true }
+        local good, why = pcall(function()
+            while run.count < 120 do
+                if not life_under_lies(run) then
+                    total.refused = total.refused + 1
+                    return
+                end
+            end
+        end)
+        run.disk:faults({})
+        if run.engine then pcall(run.engine.close, run.engine, true) end
+        if not good then return nil, ("disk of seed %d, operation %d: %s"):format(seed, run.count, tostring(why)) end
+        total.disks, total.opened = total.disks + 1, total.opened + run.opened
+        total.forgotten, total.count = total.forgotten + run.forgotten, total.count + run.count
+    end
+    return total
+end
+
 return workload

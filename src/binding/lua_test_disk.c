@@ -2,6 +2,7 @@
  *
  *   disk = test_disk.new(seed)
  *   disk:faults{ write =, sync =, rename =, open =, space = }   per mille of the calls that fail
+ *   disk:faults{ lie = }       per mille of the syncs that report success and do nothing
  *   disk:power_loss()    each unsynced sector is old, new or (logs) garbage; each unsynced change of
  *                        a directory happened or not; open descriptors are gone
  *   disk:kill()          only the descriptors are gone: the page cache stays
@@ -59,7 +60,7 @@ struct disk {
     uint64_t random;
     struct node *nodes, *root;
     struct node *open[DESCRIPTORS];
-    unsigned write_faults, sync_faults, rename_faults, open_faults, space_faults;
+    unsigned write_faults, sync_faults, rename_faults, open_faults, space_faults, lies;
     uint64_t hits;
     uint64_t touched; /* calls that change something */
     ino_t numbers;
@@ -259,6 +260,7 @@ static int disk_fsync(void *context, int descriptor) {
     struct disk *disk = context;
     struct node *node = node_of(disk, descriptor);
     if (!node) return failed(EBADF);
+    if (strikes(disk, disk->lies)) return 0;
     bool struck = strikes(disk, disk->sync_faults);
     if (!node->directory) {
         flush(disk, node, struck ? draw(disk, 8) : 8);
@@ -506,6 +508,7 @@ static int lua_faults(lua_State *L) {
     disk->rename_faults = rate(L, "rename");
     disk->open_faults = rate(L, "open");
     disk->space_faults = rate(L, "space");
+    disk->lies = rate(L, "lie");
     return 0;
 }
 
