@@ -1,7 +1,7 @@
 --- Secrets steer no branch and stay on no stack: two C programs, built as the release is and run here.
 
 local OUT = "build/ctime/"
-local SOURCES = "src/base/bytes.c src/base/error.c src/base/fault.c src/curve/*.c src/frost/*.c"
+local SOURCES = "src/base/bytes.c src/base/error.c src/base/fault.c src/base/workers.c src/curve/*.c src/frost/*.c"
 local COMPILE = "env -u LD_PRELOAD cc -std=c11 -O2 -D_GNU_SOURCE -Isrc spec/ctime/%s.c " .. SOURCES
     .. " $(pkg-config --cflags --libs libsecp256k1 libsodium) -lpthread -o " .. OUT .. "%s 2>&1"
 
