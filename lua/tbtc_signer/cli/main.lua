@@ -12,10 +12,32 @@ local function end_with(text)
     os.exit(output.finish(0))
 end
 
+-- What help calls the value of an option: the same word in every command.
+local VALUES = {
+    ["<n>"] = { "--signers", "--threshold", "--member", "--generation" },
+    ["<file>"] = { "--transaction", "--roster", "--redemption", "--output" },
+    ["<folder>"] = { "--keep", "--dir" },
+    ["<path>"] = { "--socket", "--path" },
+    ["<id>"] = { "--session", "--hold-share" },
+    ["<hex>"] = { "--key-group", "--key", "--message", "--heartbeat", "--signature", "--root", "--tx" },
+    ["<list>"] = { "--members" },
+    ["<seconds>"] = { "--timeout" },
+    ["<name>"] = { "--run-id", "--new-key-variable" },
+    ["<command>"] = { "--new-key-command" },
+}
+local value_of = {}
+for value, options in pairs(VALUES) do
+    for _, option in ipairs(options) do value_of[option] = value end
+end
+
 --- Help that is lost is no success. argparse has no door for that, so its help option is given another action.
-local function print_help_safely(command)
+local function finish_help(command)
     command._options[command._help_option_idx]:action(function() end_with(command:get_help()) end)
-    for _, inner in ipairs(command._commands) do print_help_safely(inner) end
+    for _, option in ipairs(command._options) do
+        local value = value_of[option._aliases[1]]
+        if value then option:argname(value) end
+    end
+    for _, inner in ipairs(command._commands) do finish_help(inner) end
 end
 
 --- @param handlers table|nil filled: command name -> its file
@@ -41,7 +63,7 @@ function main.parser(handlers)
             return command
         end)
     end
-    print_help_safely(parser)
+    finish_help(parser)
     return parser
 end
 
