@@ -43,6 +43,20 @@ describe("the documents", function()
         for line in pairs(told) do assert.is_true(real[line] == true, line .. " does not exist") end
     end)
 
+    it("tell for every code and reason code what to do, and know no other", function()
+        local section = read("docs/operations.md"):match("\n### Reason codes\n(.-)\n### ")
+        local told, list = {}, read("src/base/errors.def")
+        for row in section:gmatch("\n(|[^\n]*)") do
+            for code in row:match("^|(.-)|"):gmatch("`([%l_]+)`") do told[code] = true end
+        end
+        for code in section:match("Rules that said no %b()"):gmatch("`([%l_]+)`") do told[code] = true end
+        local known = {}
+        for code in list:gmatch('\nCODE%([%u_]+, "([%l_]+)"') do known[code] = true end
+        for code in list:gmatch('\nERROR%([%u_]+, [%u_]+, "([%l_]+)"') do known[code] = true end
+        for code in pairs(known) do assert.is_true(told[code], code .. " is not in docs/operations.md") end
+        for code in pairs(told) do assert.is_true(known[code], code .. " is no code of ours") end
+    end)
+
     it("have an example of the Lua module that signs", function()
         local text = run("env -u LD_PRELOAD LUA_CPATH='build/?.so;;' lua5.4 scripts/examples/two_of_three.lua")
         assert.matches("valid      true\n", text)
@@ -57,6 +71,14 @@ describe("the documents", function()
         assert.matches("\"tx_hex\":\"0100", text)
         assert.matches("signing_policy_rejected", text)
         assert.matches("exit 0\n$", text)
+    end)
+
+    it("link to headings that are there", function()
+        local page, slugs = read("docs/operations.md"), {}
+        for heading in page:gmatch("\n#+ ([^\n]+)") do
+            slugs[heading:lower():gsub("[^%w%- ]", ""):gsub(" ", "-")] = true
+        end
+        for target in page:gmatch("%]%(#([^)]+)%)") do assert.is_true(slugs[target], "no heading for #" .. target) end
     end)
 
     it("link to files that are there", function()
