@@ -71,7 +71,7 @@ enum signer_error frost_round_find_culprits(const struct frost_round *round,
                                             const struct scalar *const *shares, const struct frost_public_package *keys,
                                             struct frost_identifier *culprits, size_t *culprit_count);
 
-/* -- shares and signatures (signing.c, aggregate.c) ------------------------------------------------------ */
+/* -- shares and signatures (share.c, aggregate.c) ------------------------------------------------------ */
 
 /* One signer's share. `nonces` are cleared on every path, before the answer is known to the caller
  * (destroy first); the own share is verified before it leaves (D-041). In this order:
