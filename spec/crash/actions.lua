@@ -47,7 +47,8 @@ local function size_of(session, set)
 end
 
 local function verdict(run)
-    local text = ("v"):rep(1 + run.random(run.random(4) == 0 and 9000 or 300))
+    local length = 1 + run.random(run.random(4) == 0 and 9000 or 300)
+    local text = ("%016x"):format(run.random(1 << 48)) .. ("v"):rep(length) -- an input that no log carries yet
     return registry.op("verdict", "\1" .. lp("firewall") .. lp("1") .. ("\1"):rep(32) .. lp("rule") .. lp("") .. lp("")
         .. pack(">I8", 1700000000000) .. signer.curve.sha256(text) .. "\1" .. lp(text))
 end
