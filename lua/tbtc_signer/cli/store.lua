@@ -12,6 +12,7 @@ local store = {}
 local tools = signer.store_tools
 local IMPORT_BYTES_MAX = 512 * 1024 * 1024
 local HIGHEST_UNKNOWN = 4294967295
+local MIB, LARGE_MIB = 1048576, 32 -- from there on reading takes a while
 
 local ACTIONS = {
     { "init", "Create a new store, or take over the reference's state file at the state path.", [[
@@ -122,8 +123,28 @@ local function missing(options)
     if not present then return tell_missing(options.path or os.getenv("TBTC_SIGNER_STATE_PATH") or "the state path") end
 end
 
+--- Bytes of all files of a store.
+local function bytes_on_disk(path)
+    local uv = require("luv")
+    local list, total = path and uv.fs_scandir(path .. ".store"), 0
+    while list do
+        local name = uv.fs_scandir_next(list)
+        if not name then break end
+        local info = uv.fs_stat(path .. ".store/" .. name)
+        total = total + (info and info.size or 0)
+    end
+    return total
+end
+
+--- Says that a large store is being read: its files in MiB.
+local function tell_reading(options)
+    local size = bytes_on_disk(options.path or os.getenv("TBTC_SIGNER_STATE_PATH")) // MIB
+    if size >= LARGE_MIB then output.progress("reading the state out of %d MiB", size) end
+end
+
 --- An inspection of a store that is there; nil and the exit status otherwise.
 local function inspect(options, needs_state)
+    tell_reading(options)
     local inspection, status = attempt(tools.inspect, options.engine)
     if not inspection then return nil, nil, status end
     local facts = inspection:facts()
@@ -157,19 +178,6 @@ local function describe_refusal(facts)
     if hint then output.line("  what to do: %s", hint) end
 end
 
---- Bytes of all files of a store.
-local function bytes_on_disk(path)
-    local uv = require("luv")
-    local list, total = uv.fs_scandir(path .. ".store"), 0
-    while list do
-        local name = uv.fs_scandir_next(list)
-        if not name then break end
-        local info = uv.fs_stat(path .. ".store/" .. name)
-        total = total + (info and info.size or 0)
-    end
-    return total
-end
-
 local function plural(count, word) return ("%d %s%s"):format(count, word, count == 1 and "" or "s") end
 
 local function describe_state(summary)
@@ -199,7 +207,7 @@ function actions.info(options)
         output.line("anchor       %s", facts.anchor_seq and ("record %d"):format(facts.anchor_seq) or "none")
     end
     if summary then describe_state(summary) end
-    output.line("on disk      %d files, %.1f MiB; newest log %s", facts.files, facts.bytes / 1048576,
+    output.line("on disk      %d files, %.1f MiB; newest log %s", facts.files, facts.bytes / MIB,
         number_text(facts.log_number))
     describe_refusal(facts)
     output.document(facts)
@@ -221,9 +229,9 @@ end
 function actions.verify(options)
     local inspection, facts, status = inspect(options)
     if not inspection then return status end
-    local files, damaged = {}, 0
-    local count = inspection:count()
-    output.progress("reading %d files, %.1f MiB", count, bytes_on_disk(facts.path) / 1048576)
+    local files, damaged, read, told = {}, 0, 0, 0
+    local count, total = inspection:count(), bytes_on_disk(facts.path)
+    output.progress("reading %d files, %.1f MiB", count, total / MIB)
     for index = 1, count do
         local good, file = pcall(inspection.check, inspection, index)
         if not good then
@@ -234,7 +242,11 @@ function actions.verify(options)
         if file.fault then damaged = damaged + 1 end
         local state, text = file_line(file, facts.refusal)
         output.line("%s  %-26s %s", state, file.name, text)
-        if index % 16 == 0 then output.progress("%d of %d files", index, count) end
+        read = read + file.bytes
+        if read - told >= LARGE_MIB * MIB then
+            told = read
+            output.progress("%d of %d files, %d of %d MiB", index, count, read // MIB, total // MIB)
+        end
     end
     describe_refusal(facts)
     local good = damaged == 0 and not facts.refusal
