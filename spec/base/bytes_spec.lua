@@ -27,6 +27,21 @@ describe("hex", function()
         end
     end)
 
+    it("decodes and refuses alike wherever a character stands in a longer text", function()
+        local text = "0123456789abcdefABCDEF9876543210fe" -- more than two stretches of eight
+        local function slow(hex)
+            if not hex:find("^[%x]*$") then return nil end
+            return (hex:gsub("..", function(pair) return string.char(tonumber(pair, 16)) end))
+        end
+        for at = 1, #text do
+            for byte = 0, 255 do
+                local changed = text:sub(1, at - 1) .. string.char(byte) .. text:sub(at + 1)
+                assert.equal(slow(changed), base.hex_decode(changed), at .. " " .. byte)
+            end
+        end
+        for len = 0, #text, 2 do assert.equal(slow(text:sub(1, len)), base.hex_decode(text:sub(1, len))) end
+    end)
+
     it("refuses an odd length", function()
         assert.is_nil(base.hex_decode("0"))
         assert.is_nil(base.hex_decode("abc"))

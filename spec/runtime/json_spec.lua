@@ -147,6 +147,27 @@ describe("json", function()
         assert.are.equal("\u{10ffff}\u{ffff}\u{0}", accepts('{"t":"\\udbff\\udfff\\uffff\\u0000"}').t)
     end)
 
+    it("finds what is no plain character wherever it stands in a longer text", function()
+        for len = 0, 24 do
+            local before, behind = ("x"):rep(len), ("\x7f"):rep(24 - len)
+            for byte = 0, 31 do refuses('{"t":"' .. before .. string.char(byte) .. behind .. '"}', "control character") end
+            for _, bytes in ipairs({ "\x80", "\xff", "\xc3" }) do
+                refuses('{"t":"' .. before .. bytes .. behind .. '"}', "invalid UTF-8")
+            end
+            refuses('{"t":"' .. before .. '"' .. behind .. '"}', "expected")
+            assert.equal(before .. "é" .. behind, accepts('{"t":"' .. before .. "é" .. behind .. '"}').t)
+            assert.equal(before .. '"' .. behind, accepts('{"t":"' .. before .. '\\"' .. behind .. '"}').t)
+            assert.equal(before .. "\\" .. behind, accepts('{"t":"' .. before .. "\\\\" .. behind .. '"}').t)
+            refuses('{"t":"' .. before, "unexpected end")
+        end
+        for byte = 32, 127 do
+            local character = string.char(byte)
+            if not character:find('["\\]') then
+                assert.equal(character:rep(9), accepts('{"t":"' .. character:rep(9) .. '"}').t)
+            end
+        end
+    end)
+
     it("refuses control characters and unknown escapes", function()
         for byte = 0, 31 do refuses('{"t":"' .. string.char(byte) .. '"}', "control character") end
         for _, escape in ipairs({ "\\a", "\\x41", "\\u12", "\\u123g", "\\", "\\'", "\\\0" }) do refuses('{"t":"' .. escape .. '"}') end

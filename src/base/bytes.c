@@ -286,10 +286,35 @@ static unsigned hex_value(unsigned char character) {
     return (is_digit & digit) | (is_letter & letter) | is_bad;
 }
 
+#define EVERY_BYTE UINT64_C(0x0101010101010101)
+
+/* The top bit of every byte that is at least `low`; bytes of `word` are below 128. */
+static uint64_t at_least(uint64_t word, unsigned low) {
+    return word + (128u - low) * EVERY_BYTE;
+}
+
+/* Eight characters, the first one in the lowest byte, to four bytes, the first one lowest. Adds to `bad` where
+ * one is no digit. */
+static uint32_t hex_eight(uint64_t text, uint64_t *bad) {
+    uint64_t plain = text & 127u * EVERY_BYTE, lower = plain | 32u * EVERY_BYTE;
+    uint64_t digits = at_least(plain, '0') & ~at_least(plain, '9' + 1);
+    uint64_t letters = at_least(lower, 'a') & ~at_least(lower, 'f' + 1);
+    *bad |= ((~(digits | letters)) | text) & 128u * EVERY_BYTE;
+    uint64_t values = (plain & 15u * EVERY_BYTE) + 9u * (plain >> 6 & EVERY_BYTE);
+    uint64_t pairs = (values << 4 | values >> 8) & UINT64_C(0x00ff00ff00ff00ff);
+    pairs = (pairs | pairs >> 8) & UINT64_C(0x0000ffff0000ffff);
+    return (uint32_t)(pairs | pairs >> 16);
+}
+
 bool hex_decode(uint8_t *out, const char *text, size_t text_len) {
     if (text_len % 2) return false;
-    unsigned bad = 0;
-    for (size_t i = 0; i < text_len / 2; i++) {
+    uint64_t bad = 0;
+    size_t done = 0;
+    for (; done + 4 <= text_len / 2; done += 4) {
+        uint64_t word = load_le64((const uint8_t *)text + 2 * done);
+        store_le32(out + done, hex_eight(word, &bad));
+    }
+    for (size_t i = done; i < text_len / 2; i++) {
         unsigned high = hex_value((unsigned char)text[2 * i]);
         unsigned low = hex_value((unsigned char)text[2 * i + 1]);
         bad |= (high | low) & 256u;

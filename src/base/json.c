@@ -96,6 +96,18 @@ static size_t utf8_size(uint32_t character) {
     return character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
 }
 
+/* True when the eight bytes are characters of a string that stand for themselves: ASCII from blank on, no quote, no
+ * backslash. */
+static bool eight_are_plain(const char *at) {
+    const uint64_t every = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    uint64_t quotes = word ^ '"' * every, slashes = word ^ '\\' * every;
+    /* The top bit of a byte that is below 32, or zero; at the latest in the byte above a true one. */
+    uint64_t special = (word - 32 * every) | (quotes - every) | (slashes - every) | word;
+    return (special & 128 * every) == 0;
+}
+
 /* At the opening quote. Checks the whole string and leaves the reader behind it. */
 static bool read_string(struct json_reader *reader, struct json_token *token, const char **error) {
     const char *at = reader->at + 1;
@@ -104,6 +116,11 @@ static bool read_string(struct json_reader *reader, struct json_token *token, co
     token->escaped = false;
     while (at < reader->end && *at != '"') {
         size_t used;
+        while (reader->end - at >= 8 && eight_are_plain(at)) {
+            at += 8;
+            token->decoded_len += 8;
+        }
+        if (at == reader->end || *at == '"') break;
         if (*at == '\\') {
             uint32_t character = 0;
             used = read_escape(at + 1, reader->end, &character);
