@@ -77,6 +77,8 @@ describe("store damage", function()
         local seed = tonumber(os.getenv("SIGNER_SEED")) or os.time()
         local run = damage.run({ seed = seed, few = child.sanitized })
         if #run.failures > 0 then error(table.concat(run.failures, "\n", 1, math.min(5, #run.failures))) end
+        print(("\ndamage: seed %d, %d cases, %d gave a durable state, %d real openings"):format(seed, run.cases, run.opened,
+            run.opens))
         assert.is_true(run.opened > 500 and run.cases - run.opened > 500 and run.opens > 20)
     end)
 
