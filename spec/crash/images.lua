@@ -90,8 +90,8 @@ function images.keep_signing(list, one, round, key, root)
 end
 
 --- Asserts that the planted value is in the image (so that a search which finds nothing is known to look)
--- and no secret is. @param what table  pid or file
-function images.assert_clean(list, what)
+-- and no secret is. @param what table  pid or file @param texts_too boolean|nil  false: hexadecimal text aside
+function images.assert_clean(list, what, texts_too)
     what.secrets = table.move(list.values, 1, #list.values, 1, {})
     what.secrets[#what.secrets + 1] = images.PLANTED
     local hits, searched = crash.search(what)
@@ -99,7 +99,7 @@ function images.assert_clean(list, what)
     for _, hit in ipairs(hits) do
         if hit.secret == #what.secrets then
             planted = planted + 1
-        else
+        elseif texts_too ~= false or hit.form:lower() ~= "hex" then
             bad[#bad + 1] = ("%s, %s, at 0x%x (%s)"):format(list.names[hit.secret], hit.form, hit.at, hit.place)
         end
     end

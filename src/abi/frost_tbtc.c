@@ -8,6 +8,7 @@
 
 #include "abi/buffers.h"
 #include "abi/process.h"
+#include "abi/registers.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -54,6 +55,7 @@ static TbtcSignerResult run(const char *endpoint, const uint8_t *body, size_t bo
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     TbtcSignerResult result = run_whole(endpoint, body, body_len);
     pthread_setcancelstate(before, NULL);
+    registers_clear();
     return result;
 }
 
