@@ -2,6 +2,7 @@
 #include "kernel_test.h"
 
 #ifdef SIGNER_VECTOR
+VECTOR_CODE_BEGIN
 
 static void expect_lanes(const struct field expected[VECTOR_LANES], const struct field8 *ours, const char *what) {
     struct field lanes[VECTOR_LANES];
@@ -98,6 +99,7 @@ void test_vectors(unsigned rounds) {
     }
 }
 
+VECTOR_CODE_END
 #else
 void test_vectors(unsigned rounds) {
     (void)rounds;

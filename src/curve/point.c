@@ -236,11 +236,24 @@ void point_sum_polynomials(struct point *out, const struct point *const *polynom
     }
 }
 
+static bool verify_with(const uint8_t signature[64], const uint8_t *message, size_t message_len,
+                        const secp256k1_xonly_pubkey *key) {
+    static const uint8_t empty[1];
+    return secp256k1_schnorrsig_verify(curve_context(), signature, message_len ? message : empty, message_len, key);
+}
+
+bool schnorr_verify_under(const uint8_t signature[64], const uint8_t *message, size_t message_len,
+                          const struct point *key) {
+    section_forbids("curve arithmetic");
+    secp256k1_xonly_pubkey x;
+    if (key->infinity || !secp256k1_xonly_pubkey_from_pubkey(curve_context(), &x, NULL, &key->key)) return false;
+    return verify_with(signature, message, message_len, &x);
+}
+
 bool schnorr_verify(const uint8_t signature[64], const uint8_t *message, size_t message_len,
                     const uint8_t key_x[XONLY_BYTES]) {
     section_forbids("curve arithmetic");
-    static const uint8_t empty[1];
     secp256k1_xonly_pubkey key;
     if (!secp256k1_xonly_pubkey_parse(curve_context(), &key, key_x)) return false;
-    return secp256k1_schnorrsig_verify(curve_context(), signature, message_len ? message : empty, message_len, &key);
+    return verify_with(signature, message, message_len, &key);
 }

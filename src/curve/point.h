@@ -65,7 +65,10 @@ void point_evaluate(struct point *out, const struct point *coefficients, size_t 
 /* The sum of polynomials: out[k] = sum of polynomials[i][k] over i below `count`. */
 void point_sum_polynomials(struct point *out, const struct point *const *polynomials, size_t count, size_t length);
 
-/* Verifies a BIP-340 signature over a message of any length under an x-only key. */
+/* Verifies a BIP-340 signature over a message of any length under the x of a point: no root is taken for it. */
+bool schnorr_verify_under(const uint8_t signature[64], const uint8_t *message, size_t message_len,
+                          const struct point *key);
+/* The same under an x-only key. */
 bool schnorr_verify(const uint8_t signature[64], const uint8_t *message, size_t message_len,
                     const uint8_t key_x[XONLY_BYTES]);
 

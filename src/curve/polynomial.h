@@ -255,10 +255,28 @@ static inline bool kernel_evaluate(struct point *out, const struct point *coeffi
 
 #define COLUMN_CELLS 8192 /* points summed at once: bounds the memory */
 
+#define COLUMN_CELLS_FEW 32 /* up to here one by one, with one inversion for all columns */
+
+static inline bool sum_few_columns(struct point *out, const struct point *const *polynomials, size_t count,
+                                   size_t length) {
+    struct jacobian sums[LANES_MIN] = {{.infinity = true}};
+    for (size_t k = 0; k < length; k++) {
+        jacobian_set_infinity(&sums[k]);
+        for (size_t i = 0; i < count; i++) {
+            struct affine addend;
+            affine_from_point(&addend, &polynomials[i][k]);
+            jacobian_add_affine(&sums[k], &addend);
+        }
+    }
+    return points_from_few(out, sums, length);
+}
+
 static inline bool kernel_sum_columns(struct point *out, const struct point *const *polynomials, size_t count,
                                       size_t length) {
     size_t width = count && COLUMN_CELLS / count ? COLUMN_CELLS / count : 1, cells = width * count;
     bool good = true;
+    if (length < LANES_MIN && count * length <= COLUMN_CELLS_FEW)
+        return sum_few_columns(out, polynomials, count, length);
     struct list *lists = signer_calloc(width, sizeof *lists);
     uint8_t *at = signer_malloc((cells + 1) * (sizeof(struct affine) + sizeof(struct addition) + sizeof(struct slope)));
     if (!lists || !at) good = false;

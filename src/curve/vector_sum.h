@@ -6,7 +6,7 @@
 #include "curve/batch.h"
 
 #define CHAIN_WIDTH 4
-#define CHAIN_DIGITS 32 /* of CHAIN_WIDTH bits: 128 */
+#define CHAIN_PLACES 32 /* digits of CHAIN_WIDTH bits: 128 */
 #define CHAIN_ENTRIES 8 /* P, 3P, … 15P */
 #define CHAIN_VECTORS 4 /* of eight lanes at most */
 
@@ -22,7 +22,7 @@ struct chain {
     struct affine8 table[CHAIN_ENTRIES];
     struct field8 scale;
     struct jacobian8 value;
-    int8_t digits[CHAIN_DIGITS][VECTOR_LANES];
+    int8_t digits[CHAIN_PLACES][VECTOR_LANES];
     __mmask8 even, negative; /* lanes whose factor was made odd by adding one; whose factor is negative */
 };
 
@@ -32,8 +32,7 @@ static inline void jacobian8_double(struct jacobian8 *inout) {
     struct field8 e, e3, s, xs, t;
     field8_sqr(&s, &inout->y);
     field8_sqr(&e, &inout->x);
-    field8_mul(&t, &inout->y, &inout->z);
-    field8_add(&inout->z, &t, &t);
+    field8_mul_double(&inout->z, &inout->y, &inout->z);
     field8_mul(&xs, &inout->x, &s);
     field8_set_zero(&t);
     field8_lift(&t, 8);
@@ -136,22 +135,22 @@ static inline void chain_entry(struct affine8 *out, const struct chain *chain, i
     affine8_negate(out, _mm512_movepi64_mask(digit));
 }
 
-/* Odd digits of a value below 2^128: each place takes its lowest bit for one and gives the difference to the
- * place below. A value of zero has no lane. */
-static inline void chain_set_factor(struct chain *chain, int lane, const struct half *factor) {
+/* Odd digits of a value below 2^(4 * places): each place takes its lowest bit for one and gives the difference
+ * to the place below. A value of zero has no lane. */
+static inline void chain_set_factor(struct chain *chain, int lane, const struct half *factor, int places) {
     if (!(factor->value & 1)) chain->even |= (__mmask8)(1u << lane);
     if (factor->negative) chain->negative |= (__mmask8)(1u << lane);
-    for (int i = 0; i < CHAIN_DIGITS; i++) {
+    for (int i = 0; i < places; i++) {
         int window = (int)(factor->value >> (CHAIN_WIDTH * i)) & 31;
-        int digit = i == CHAIN_DIGITS - 1 ? (window & 15) | 1 : (window | 1) - 16;
+        int digit = i == places - 1 ? window | 1 : (window | 1) - 16;
         chain->digits[i][lane] = (int8_t)(factor->negative ? -digit : digit);
     }
 }
 
 /* From the digits of the top place. */
-static inline void chain_begin(struct chain *chain) {
+static inline void chain_begin(struct chain *chain, int places) {
     struct affine8 entry;
-    chain_entry(&entry, chain, CHAIN_DIGITS - 1);
+    chain_entry(&entry, chain, places - 1);
     chain->value = (struct jacobian8){.x = entry.x, .y = entry.y};
     field8_set_one(&chain->value.z);
 }
@@ -170,10 +169,10 @@ static inline void chain_end(struct chain *chain) {
 }
 
 /* All chains in step, so that their latencies hide each other. */
-static inline void chains_run(struct chain *chains, size_t count) {
+static inline void chains_run(struct chain *chains, size_t count, int places) {
     for (size_t i = 0; i < count; i++)
-        chain_begin(&chains[i]);
-    for (int place = CHAIN_DIGITS - 2; place >= 0; place--) {
+        chain_begin(&chains[i], places);
+    for (int place = places - 2; place >= 0; place--) {
         for (int k = 0; k < CHAIN_WIDTH; k++)
             for (size_t i = 0; i < count; i++)
                 jacobian8_double(&chains[i].value);

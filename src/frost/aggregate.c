@@ -29,14 +29,8 @@ static enum signer_error match_shares(const struct scalar **ordered, const struc
     return SIGNER_OK;
 }
 
-static bool verify_under(const uint8_t signature[FROST_SIGNATURE_BYTES], const uint8_t *message, size_t message_len,
-                         const struct point *key) {
-    uint8_t encoded[POINT_BYTES];
-    return point_encode(encoded, key) == SIGNER_OK && schnorr_verify(signature, message, message_len, encoded + 1);
-}
-
 static enum signer_error ensure_open(struct frost_round *round, const struct frost_signing_package *package,
-                                     const struct frost_public_package *keys, const struct frost_root *root) {
+                              const struct frost_public_package *keys, const struct frost_root *root) {
     return round->count > 0 ? SIGNER_OK : frost_round_open(round, package, &keys->verifying_key, root);
 }
 
@@ -59,7 +53,7 @@ enum signer_error frost_aggregate_with(uint8_t signature[FROST_SIGNATURE_BYTES],
         scalar_add(&sum, &sum, ordered[i]);
     memcpy(signature, round->commitment_x, XONLY_BYTES);
     scalar_encode(signature + XONLY_BYTES, &sum);
-    if (verify_under(signature, package->message, package->message_len, &round->adjustment.key)) goto cleanup;
+    if (schnorr_verify_under(signature, package->message, package->message_len, &round->adjustment.key)) goto cleanup;
     memset(signature, 0, FROST_SIGNATURE_BYTES);
     error = frost_round_find_culprits(round, package, ordered, keys, culprits, culprit_count);
     if (error == SIGNER_OK) error = *culprit_count ? ERR_FROST_INVALID_SHARE : ERR_FROST_INVALID_SIGNATURE;
@@ -106,5 +100,6 @@ enum signer_error frost_verify_signature(const uint8_t signature[FROST_SIGNATURE
     struct frost_adjustment adjustment;
     enum signer_error error = frost_adjustment_make(&adjustment, verifying_key, root);
     if (error != SIGNER_OK) return error;
-    return verify_under(signature, message, message_len, &adjustment.key) ? SIGNER_OK : ERR_FROST_INVALID_SIGNATURE;
+    return schnorr_verify_under(signature, message, message_len, &adjustment.key) ? SIGNER_OK
+                                                                                  : ERR_FROST_INVALID_SIGNATURE;
 }
