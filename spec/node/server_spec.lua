@@ -72,4 +72,11 @@ describe("a node's socket", function()
         assert.same({ notice = { event = "share_withheld" } }, ask(call))
         assert.same({ ok = true }, ask(call).result)
     end)
+
+    it("logs the threshold of a key generation, on one line whatever its names hold", function()
+        node.roster = { size = function() return 3 end }
+        node.engine.call = function() return nil, { code = "internal_error", message = "spec" } end
+        ask({ id = 1, method = "dkg_begin", params = { run_id = "run\n1\27[2J", threshold = 2, session_id = "w 1" } })
+        assert.equal("key generation run_1__2J: threshold 2 of 3, session w_1", said[1])
+    end)
 end)

@@ -28,6 +28,11 @@ local function name_of(value)
     return type(value) == "string" and value:sub(1, 64) or type(value)
 end
 
+--- A text of the other side as part of a line of the log.
+local function line_of(value)
+    return (tostring(value):sub(1, 128):gsub("[^%w_.:/-]", "_"))
+end
+
 local methods = {}
 
 function methods.status(node)
@@ -80,6 +85,8 @@ function methods.dkg_begin(node, params)
     if not run then return nil, problem end
     node.run = run
     node.run_ids[params.run_id] = true
+    node.log(("key generation %s: threshold %d of %d, session %s"):format(line_of(params.run_id), params.threshold,
+        node.roster:size(), line_of(params.session_id)))
     return run:begin()
 end
 
