@@ -27,10 +27,10 @@ CFLAGS_ALL = $(WARNINGS) $(HARDEN) $(FLAGS_$(VARIANT)) $(FLAGS_kernel) -Isrc -Ii
 LIBS = $(PACKAGE_LIBS) -lpthread -ldl
 LINK_SHARED = -shared -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-Bsymbolic $(filter -fsanitize%,$(FLAGS_$(VARIANT)))
 
-# Bindings named lua_test_* exist in test builds only.
+# Bindings named lua_test_*, and what they share (test_*), exist in test builds only.
 BINDINGS := $(sort $(filter-out $(if $(filter release bench,$(VARIANT)),src/binding/lua_test_%),$(wildcard src/binding/lua_*.c)))
 PARTS    := $(sort $(foreach d,base curve frost roast bitcoin custody store registry session runtime,$(wildcard src/$(d)/*.c))) \
-            src/binding/binding.c $(BINDINGS)
+            src/binding/binding.c $(BINDINGS) $(if $(filter release bench,$(VARIANT)),,$(sort $(wildcard src/binding/test_*.c)))
 ENTRY    := $(sort $(filter-out src/abi/module.c,$(wildcard src/abi/*.c)))
 EMBEDDED := $(sort $(shell find lua policies -name '*.lua' 2>/dev/null))
 OBJECTS   = $(PARTS:%.c=$(OUT)/obj/%.o)

@@ -18,7 +18,9 @@ describe("random workload", function()
     it("CH-N13 under syncs that lie: a state of the history or a refusal, never another; a true opening lasts", function()
         local seed = tonumber(os.getenv("SIGNER_SEED")) or os.time()
         local run, why = workload.lies({ seed = seed, disks = child.sanitized and 6 or 40 })
-        if not run then error(("%s\nreplay: SIGNER_SEED=%d scripts/check test spec/crash/workload_spec.lua"):format(why, seed)) end
+        if not run then
+            error(("%s\nreplay: SIGNER_SEED=%d scripts/check test spec/crash/workload_spec.lua"):format(why, seed))
+        end
         print(("\nlies: seed %d, %d disks, %d operations, %d openings, %d refused, %d to an earlier state"):format(seed,
             run.disks, run.count, run.opened, run.refused, run.forgotten))
         assert.is_true(run.opened > run.disks)

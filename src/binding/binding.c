@@ -109,6 +109,34 @@ int binding_push_buffer(lua_State *L, struct buffer *buffer, enum signer_error e
     return 1;
 }
 
+void binding_set_u64(lua_State *L, const char *name, uint64_t value) {
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, name);
+}
+
+void binding_set_flag(lua_State *L, const char *name, bool value) {
+    lua_pushboolean(L, value);
+    lua_setfield(L, -2, name);
+}
+
+void binding_set_text(lua_State *L, const char *name, const char *text) {
+    if (!text) return;
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+void binding_set_bytes(lua_State *L, const char *name, const void *data, size_t len) {
+    lua_pushlstring(L, data, len);
+    lua_setfield(L, -2, name);
+}
+
+void binding_set_hex(lua_State *L, const char *name, const void *data, size_t len) {
+    char text[128];
+    luaL_argcheck(L, len <= sizeof text / 2, 1, "too long for hex");
+    hex_encode(text, data, len);
+    binding_set_bytes(L, name, text, 2 * len);
+}
+
 void binding_open_all(lua_State *L) {
     static const luaL_Reg error_metamethods[] = {{"__tostring", error_tostring}, {NULL, NULL}};
     static const luaL_Reg buffer_metamethods[] = {{"__gc", buffer_gc}, {NULL, NULL}};

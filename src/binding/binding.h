@@ -47,6 +47,14 @@ struct buffer *binding_new_buffer(lua_State *L);
  * not NULL) and on a buffer that failed. Returns 1. */
 int binding_push_buffer(lua_State *L, struct buffer *buffer, enum signer_error error, const struct failure *why);
 
+/* Members of the table on top of the stack. Integers above 2^63 come out negative; a text that is NULL is left
+ * out; hex takes at most 64 bytes. */
+void binding_set_u64(lua_State *L, const char *name, uint64_t value);
+void binding_set_flag(lua_State *L, const char *name, bool value);
+void binding_set_text(lua_State *L, const char *name, const char *text);
+void binding_set_bytes(lua_State *L, const char *name, const void *data, size_t len);
+void binding_set_hex(lua_State *L, const char *name, const void *data, size_t len);
+
 /* Each module: pushes its table. Listed in bindings.inc, made by the Makefile from the file names. */
 #define BINDING(module) int luaopen_binding_##module(lua_State *L);
 #include "gen/bindings.inc"

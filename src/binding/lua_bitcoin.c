@@ -119,11 +119,6 @@ static void read_transaction(lua_State *L, int table, struct transaction *out) {
     }
 }
 
-static void set_integer(lua_State *L, const char *name, uint64_t value) {
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, name);
-}
-
 static void push_txid(lua_State *L, const uint8_t internal[TXID_BYTES]) {
     uint8_t displayed[TXID_BYTES];
     char text[2 * TXID_BYTES];
@@ -134,22 +129,22 @@ static void push_txid(lua_State *L, const uint8_t internal[TXID_BYTES]) {
 
 static void push_transaction(lua_State *L, const struct transaction *tx) {
     lua_createtable(L, 0, 4);
-    set_integer(L, "version", tx->version);
-    set_integer(L, "lock_time", tx->lock_time);
+    binding_set_u64(L, "version", tx->version);
+    binding_set_u64(L, "lock_time", tx->lock_time);
     lua_createtable(L, (int)tx->input_count, 0);
     for (size_t i = 0; i < tx->input_count; i++) {
         lua_createtable(L, 0, 3);
         push_txid(L, tx->inputs[i].txid);
         lua_setfield(L, -2, "txid");
-        set_integer(L, "vout", tx->inputs[i].vout);
-        set_integer(L, "sequence", tx->inputs[i].sequence);
+        binding_set_u64(L, "vout", tx->inputs[i].vout);
+        binding_set_u64(L, "sequence", tx->inputs[i].sequence);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     lua_setfield(L, -2, "inputs");
     lua_createtable(L, (int)tx->output_count, 0);
     for (size_t i = 0; i < tx->output_count; i++) {
         lua_createtable(L, 0, 2);
-        set_integer(L, "value_sats", tx->outputs[i].value_sats);
+        binding_set_u64(L, "value_sats", tx->outputs[i].value_sats);
         lua_pushlstring(L, (const char *)tx->outputs[i].script.data, tx->outputs[i].script.len);
         lua_setfield(L, -2, "script");
         lua_rawseti(L, -2, (lua_Integer)i + 1);

@@ -9,23 +9,18 @@
 #include "base/platform.h"
 #include "binding/binding.h"
 
-static void set_text(lua_State *L, const char *name, const char *text) {
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, name);
-}
-
 /* File name of the shared object that holds a function. */
 static void set_object(lua_State *L, const char *name, const void *function) {
     Dl_info info;
-    set_text(L, name, dladdr(function, &info) && info.dli_fname ? info.dli_fname : "unknown");
+    binding_set_text(L, name, dladdr(function, &info) && info.dli_fname ? info.dli_fname : "unknown");
 }
 
 /* libraries() -> {lua, sodium, lua_object, sodium_object, secp256k1_object}: versions as text and the
  * files that the functions come from. */
 static int machine_libraries(lua_State *L) {
     lua_newtable(L);
-    set_text(L, "lua", LUA_RELEASE);
-    set_text(L, "sodium", sodium_version_string());
+    binding_set_text(L, "lua", LUA_RELEASE);
+    binding_set_text(L, "sodium", sodium_version_string());
     set_object(L, "lua_object", (const void *)(uintptr_t)lua_newstate);
     set_object(L, "sodium_object", (const void *)(uintptr_t)sodium_init);
     set_object(L, "secp256k1_object", (const void *)(uintptr_t)secp256k1_context_create);

@@ -63,18 +63,11 @@ static int keys_close(lua_State *L) {
     return 0;
 }
 
-static void set_hex(lua_State *L, const char *name, const uint8_t key[NODE_PUBLIC_KEY_BYTES]) {
-    char text[2 * NODE_PUBLIC_KEY_BYTES];
-    hex_encode(text, key, NODE_PUBLIC_KEY_BYTES);
-    lua_pushlstring(L, text, sizeof text);
-    lua_setfield(L, -2, name);
-}
-
 static int keys_public(lua_State *L) {
     const struct lua_node_keys *object = check_keys(L);
     lua_createtable(L, 0, 2);
-    set_hex(L, "sealing", object->keys.sealing_public);
-    set_hex(L, "signing", object->keys.signing_public);
+    binding_set_hex(L, "sealing", object->keys.sealing_public, NODE_PUBLIC_KEY_BYTES);
+    binding_set_hex(L, "signing", object->keys.signing_public, NODE_PUBLIC_KEY_BYTES);
     return 1;
 }
 

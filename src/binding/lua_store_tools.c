@@ -30,33 +30,12 @@ struct inspection {
     struct vault *vault; /* holds the key; may outlive the engine */
 };
 
-static void set_number(lua_State *L, const char *name, uint64_t value) {
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_flag(lua_State *L, const char *name, bool value) {
-    lua_pushboolean(L, value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_text(lua_State *L, const char *name, const char *text) {
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, name);
-}
-
-static void set_hex(lua_State *L, const char *name, const uint8_t bytes[32]) {
-    char text[65] = {0};
-    hex_encode(text, bytes, 32);
-    set_text(L, name, text);
-}
-
 static void set_failure(lua_State *L, const char *name, const struct failure *failure) {
     if (failure->error == SIGNER_OK) return;
     const struct error_info *info = error_info(failure->error);
     lua_newtable(L);
-    set_text(L, "reason_code", info->reason_code ? info->reason_code : "internal_error");
-    set_text(L, "message", failure->detail[0] ? failure->detail : info->text);
+    binding_set_text(L, "reason_code", info->reason_code ? info->reason_code : "internal_error");
+    binding_set_text(L, "message", failure->detail[0] ? failure->detail : info->text);
     lua_setfield(L, -2, name);
 }
 
@@ -94,27 +73,27 @@ static int facts(lua_State *L) {
     const struct opening *opening = &verify->opening;
     const struct store *store = opening->store;
     lua_newtable(L);
-    set_flag(L, "present", verify->present);
-    set_flag(L, "old_file", opening->old.present);
-    set_flag(L, "recorded", store->lock.recorded);
-    set_text(L, "path", store->core.place.path);
+    binding_set_flag(L, "present", verify->present);
+    binding_set_flag(L, "old_file", opening->old.present);
+    binding_set_flag(L, "recorded", store->lock.recorded);
+    binding_set_text(L, "path", store->core.place.path);
     set_failure(L, "refusal", &verify->fate);
     if (!verify->present) return 1;
-    set_hex(L, "store_id", store->core.store_id);
-    set_number(L, "log_number", opening->head);
-    set_number(L, "highest_number", names_highest_any(&opening->names));
+    binding_set_hex(L, "store_id", store->core.store_id, 32);
+    binding_set_u64(L, "log_number", opening->head);
+    binding_set_u64(L, "highest_number", names_highest_any(&opening->names));
     if (opening->marked) {
         lua_newtable(L);
-        set_number(L, "log_number", opening->mark.log_number);
-        set_number(L, "seq", opening->mark.seq);
-        set_hex(L, "chain", opening->mark.chain);
+        binding_set_u64(L, "log_number", opening->mark.log_number);
+        binding_set_u64(L, "seq", opening->mark.seq);
+        binding_set_hex(L, "chain", opening->mark.chain, 32);
         lua_setfield(L, -2, "mark");
     }
-    if (opening->anchored) set_number(L, "anchor_seq", opening->anchor_mark.seq);
+    if (opening->anchored) binding_set_u64(L, "anchor_seq", opening->anchor_mark.seq);
     if (!opening->replay.state) return 1;
-    set_number(L, "seq", opening->replay.seq);
-    set_hex(L, "chain", opening->replay.chain);
-    set_number(L, "torn_bytes", opening->replay.tail.bytes);
+    binding_set_u64(L, "seq", opening->replay.seq);
+    binding_set_hex(L, "chain", opening->replay.chain, 32);
+    binding_set_u64(L, "torn_bytes", opening->replay.tail.bytes);
     return 1;
 }
 
@@ -131,11 +110,11 @@ static int check(lua_State *L) {
     luaL_argcheck(L, index >= 1 && (lua_Unsigned)index <= verify_count(&inspection->verify), 2, "no such file");
     binding_check(L, verify_file(&inspection->verify, (size_t)index - 1, &file, &why), &why);
     lua_newtable(L);
-    set_text(L, "name", file.name);
-    set_number(L, "bytes", file.bytes);
-    set_number(L, "records", file.records);
-    set_flag(L, "on_path", file.on_path);
-    set_number(L, "torn_bytes", file.tail.clean ? 0 : file.tail.bytes);
+    binding_set_text(L, "name", file.name);
+    binding_set_u64(L, "bytes", file.bytes);
+    binding_set_u64(L, "records", file.records);
+    binding_set_flag(L, "on_path", file.on_path);
+    binding_set_u64(L, "torn_bytes", file.tail.clean ? 0 : file.tail.bytes);
     set_failure(L, "fault", &file.fault);
     return 1;
 }
@@ -151,16 +130,16 @@ static int summary(lua_State *L) {
     if (!state) return 0;
     state_summarise(&numbers, state);
     lua_newtable(L);
-    set_number(L, "sessions", numbers.sessions);
-    set_number(L, "wallets", numbers.wallets);
-    set_number(L, "seats", numbers.seats);
-    set_number(L, "set_entries", numbers.set_entries);
-    set_number(L, "tombstones", numbers.tombstones);
-    set_number(L, "rekey_events", numbers.rekey_events);
-    set_number(L, "quarantined_operators", numbers.quarantined);
-    set_number(L, "generation", numbers.generation);
-    set_number(L, "open_number", numbers.open_number);
-    if (state_canary(state, &canary)) set_number(L, "canary_percent", canary.current_percent);
+    binding_set_u64(L, "sessions", numbers.sessions);
+    binding_set_u64(L, "wallets", numbers.wallets);
+    binding_set_u64(L, "seats", numbers.seats);
+    binding_set_u64(L, "set_entries", numbers.set_entries);
+    binding_set_u64(L, "tombstones", numbers.tombstones);
+    binding_set_u64(L, "rekey_events", numbers.rekey_events);
+    binding_set_u64(L, "quarantined_operators", numbers.quarantined);
+    binding_set_u64(L, "generation", numbers.generation);
+    binding_set_u64(L, "open_number", numbers.open_number);
+    if (state_canary(state, &canary)) binding_set_u64(L, "canary_percent", canary.current_percent);
     return 1;
 }
 
@@ -188,7 +167,7 @@ static int floors(lua_State *L) {
         lua_newtable(L);
         lua_pushlstring(L, (const char *)session->id.data, session->id.len);
         lua_setfield(L, -2, "session_id");
-        set_number(L, "highest_attempt_number", session->highest_attempt_number);
+        binding_set_u64(L, "highest_attempt_number", session->highest_attempt_number);
         lua_rawseti(L, -2, ++index);
     }
     return 1;
@@ -198,11 +177,11 @@ static int floors(lua_State *L) {
 
 static int push_result(lua_State *L, const struct store_result *result) {
     lua_newtable(L);
-    set_hex(L, "store_id", result->store_id);
-    set_number(L, "seq", result->seq);
-    set_number(L, "log_number", result->log_number);
-    set_number(L, "open_number", result->open_number);
-    set_flag(L, "imported", result->imported);
+    binding_set_hex(L, "store_id", result->store_id, 32);
+    binding_set_u64(L, "seq", result->seq);
+    binding_set_u64(L, "log_number", result->log_number);
+    binding_set_u64(L, "open_number", result->open_number);
+    binding_set_flag(L, "imported", result->imported);
     return 1;
 }
 
@@ -265,10 +244,10 @@ static int adopt(lua_State *L) {
     struct failure why = {0};
     binding_check(L, store_tool_adopt(&adoption, binding_check_engine(L, 1), &why), &why);
     lua_newtable(L);
-    set_hex(L, "store_id", adoption.store_id);
-    set_number(L, "seq", adoption.seq);
-    set_number(L, "log_number", adoption.log_number);
-    set_flag(L, "needed", adoption.needed);
+    binding_set_hex(L, "store_id", adoption.store_id, 32);
+    binding_set_u64(L, "seq", adoption.seq);
+    binding_set_u64(L, "log_number", adoption.log_number);
+    binding_set_flag(L, "needed", adoption.needed);
     return 1;
 }
 
@@ -280,14 +259,14 @@ static int import(lua_State *L) {
     const char *json = luaL_checklstring(L, 2, &len);
     binding_check(L, store_tool_import(&counts, engine, json, len, &why), &why);
     lua_newtable(L);
-    set_hex(L, "store_id", counts.store_id);
-    set_number(L, "seq", counts.seq);
-    set_number(L, "sessions", counts.sessions);
-    set_number(L, "entries", counts.entries);
-    set_number(L, "tombstones", counts.tombstones);
-    set_number(L, "rekey_events", counts.events);
-    set_number(L, "operators", counts.operators);
-    set_flag(L, "canary_lowered", counts.canary);
+    binding_set_hex(L, "store_id", counts.store_id, 32);
+    binding_set_u64(L, "seq", counts.seq);
+    binding_set_u64(L, "sessions", counts.sessions);
+    binding_set_u64(L, "entries", counts.entries);
+    binding_set_u64(L, "tombstones", counts.tombstones);
+    binding_set_u64(L, "rekey_events", counts.events);
+    binding_set_u64(L, "operators", counts.operators);
+    binding_set_flag(L, "canary_lowered", counts.canary);
     return 1;
 }
 

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "binding/binding.h"
+#include "binding/test_engine.h"
 #include "binding/test_registry.h"
 #include "frost/keys.h"
 #include "session/live.h"
@@ -30,11 +30,6 @@
 
 static const char *check_text(lua_State *L, int index, size_t *len) {
     return luaL_checklstring(L, index, len);
-}
-
-static void open_state(lua_State *L, struct engine *engine) {
-    struct failure why = {0};
-    binding_check(L, engine_open(engine, &why), &why);
 }
 
 static void push_scalar(lua_State *L, const struct scalar *scalar) {
@@ -49,7 +44,7 @@ static int signing_share(lua_State *L) {
     const char *id = check_text(L, 2, &len);
     const uint16_t member = (uint16_t)luaL_checkinteger(L, 3);
     struct scalar share = {{0}};
-    open_state(L, engine);
+    test_engine_open(L, engine);
     pthread_mutex_lock(&engine->mutex);
     const struct session *session = state_session(engine->state, id, len);
     const struct seat_key *seat = session ? session_seat(session, member) : NULL;
@@ -88,21 +83,7 @@ static int commit(lua_State *L) {
                                                 RECORD_FINALIZING, RECORD_ROLLBACK, RECORD_REKEY};
     const enum record_class class = classes[luaL_checkoption(L, 4, "reserved", names)];
     struct failure why = {0};
-    struct call *call = calloc(1, sizeof *call);
-    if (!call) return luaL_error(L, "out of memory");
-    call_begin(call, engine);
-    enum signer_error error;
-    do {
-        error = call_enter(call, &why);
-        if (error == SIGNER_OK)
-            error = changes->counted ? call_commit(call, changes, class, &why) : call_note(call, changes, &why);
-        call_leave(call);
-        if (error != ERR_AGAIN) break;
-        error = call_make_ready(call, &why);
-    } while (error == SIGNER_OK);
-    if (error == SIGNER_OK && !lua_toboolean(L, 3)) error = call_wait(call, &why);
-    call_end(call);
-    free(call);
+    enum signer_error error = test_engine_commit(engine, changes, class, !lua_toboolean(L, 3), &why);
     binding_check(L, error, &why);
     return 0;
 }
@@ -117,19 +98,7 @@ static enum signer_error hash_op(void *argument, uint8_t op, const uint8_t *payl
 }
 
 static int digest(lua_State *L) {
-    struct engine *engine = binding_check_engine(L, 1);
-    uint8_t out[32];
-    crypto_hash_sha256_state hash;
-    open_state(L, engine);
-    crypto_hash_sha256_init(&hash);
-    pthread_mutex_lock(&engine->mutex);
-    const struct store_sink sink = state_sink(&engine->sink_context);
-    enum signer_error error = sink.snapshot(sink.context, engine->state, hash_op, &hash);
-    pthread_mutex_unlock(&engine->mutex);
-    crypto_hash_sha256_final(&hash, out);
-    binding_check(L, error, NULL);
-    lua_pushlstring(L, (const char *)out, sizeof out);
-    return 1;
+    return test_engine_digest(L, hash_op);
 }
 
 struct listing {
@@ -150,7 +119,7 @@ static enum signer_error list_op(void *argument, uint8_t op, const uint8_t *payl
 
 static int snapshot(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
-    open_state(L, engine);
+    test_engine_open(L, engine);
     lua_settop(L, 1);
     lua_newtable(L);
     struct listing listing = {.L = L};

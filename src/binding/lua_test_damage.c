@@ -64,7 +64,7 @@ static int put(lua_State *L) {
 
 static int bytes_of(lua_State *L) {
     struct disk_file file;
-    if (!binding_test_disk_file(L, 1, luaL_checkstring(L, 2), &file)) return 0;
+    if (!test_disk_file(binding_check_disk(L, 1), luaL_checkstring(L, 2), &file)) return 0;
     lua_pushlstring(L, *file.size > 0 ? (const char *)file.bytes : "", *file.size);
     return 1;
 }
@@ -151,9 +151,9 @@ static void look(struct outcome *out, struct engine *engine, const char *name) {
 static int read_once(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     struct outcome outcome;
-    const uint64_t touched = binding_test_disk_touched(L, 2);
+    const uint64_t touched = test_disk_touched(binding_check_disk(L, 2));
     look(&outcome, engine, luaL_optstring(L, 3, NULL));
-    if (binding_test_disk_touched(L, 2) != touched) return luaL_error(L, "the reader wrote");
+    if (test_disk_touched(binding_check_disk(L, 2)) != touched) return luaL_error(L, "the reader wrote");
     lua_pushlstring(L, outcome.text, outcome.len);
     lua_pushstring(L, outcome.judgement);
     return 2;
@@ -173,7 +173,7 @@ struct series {
 
 static struct series check_series(lua_State *L) {
     struct series series = {.L = L, .engine = binding_check_engine(L, 1)};
-    luaL_argcheck(L, binding_test_disk_file(L, 2, luaL_checkstring(L, 3), &series.file), 3, "no such file");
+    luaL_argcheck(L, test_disk_file(binding_check_disk(L, 2), luaL_checkstring(L, 3), &series.file), 3, "no such file");
     series.from = (size_t)luaL_checkinteger(L, 4);
     series.to = (size_t)luaL_checkinteger(L, 5);
     luaL_argcheck(L, series.from <= series.to && series.to <= *series.file.size + 1, 5, "beyond the file");
@@ -187,10 +187,10 @@ static struct series check_series(lua_State *L) {
 static bool as_expected(struct series *series, size_t at, int bit) {
     lua_State *L = series->L;
     struct outcome outcome;
-    const uint64_t touched = binding_test_disk_touched(L, 2);
+    const uint64_t touched = test_disk_touched(binding_check_disk(L, 2));
     look(&outcome, series->engine, series->name);
     series->count++;
-    const bool wrote = binding_test_disk_touched(L, 2) != touched;
+    const bool wrote = test_disk_touched(binding_check_disk(L, 2)) != touched;
     if (!wrote && outcome.len == series->expected_len && memcmp(outcome.text, series->expected, outcome.len) == 0 &&
         (!series->judgement || (outcome.judgement && strcmp(outcome.judgement, series->judgement) == 0)))
         return true;

@@ -90,11 +90,6 @@ static enum signer_error commit(void *argument, struct changes *changes, struct 
     return error;
 }
 
-static void push_count(lua_State *L, const char *name, uint64_t value) {
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, name);
-}
-
 static int unite(lua_State *L) {
     struct committing committing = {check_test(L), (uint64_t)luaL_optinteger(L, 3, 2)};
     struct protection_counts counts;
@@ -103,11 +98,11 @@ static int unite(lua_State *L) {
     const char *json = luaL_checklstring(L, 2, &len);
     binding_check(L, protection_import(&counts, committing.test->state, json, len, 7, commit, &committing, &why), &why);
     lua_newtable(L);
-    push_count(L, "sessions", counts.sessions);
-    push_count(L, "entries", counts.entries);
-    push_count(L, "tombstones", counts.tombstones);
-    push_count(L, "events", counts.events);
-    push_count(L, "operators", counts.operators);
+    binding_set_u64(L, "sessions", counts.sessions);
+    binding_set_u64(L, "entries", counts.entries);
+    binding_set_u64(L, "tombstones", counts.tombstones);
+    binding_set_u64(L, "events", counts.events);
+    binding_set_u64(L, "operators", counts.operators);
     lua_pushboolean(L, counts.canary);
     lua_setfield(L, -2, "canary");
     return 1;

@@ -6,22 +6,17 @@
 #include "session/engine.h"
 #include "session/kept_rounds.h"
 
-static void set_number(lua_State *L, const char *name, uint64_t value) {
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, name);
-}
-
 static int info(lua_State *L) {
     struct kept_rounds_info found;
     kept_rounds_info(binding_check_engine(L, 1)->kept_rounds, &found);
     lua_createtable(L, 0, 7);
-    set_number(L, "count", found.count);
-    set_number(L, "bytes", found.bytes);
-    set_number(L, "found", found.found);
-    set_number(L, "missed", found.missed);
-    set_number(L, "packages", found.packages);
-    set_number(L, "count_max", KEPT_ROUNDS_MAX);
-    set_number(L, "bytes_max", KEPT_ROUNDS_BYTES_MAX);
+    binding_set_u64(L, "count", found.count);
+    binding_set_u64(L, "bytes", found.bytes);
+    binding_set_u64(L, "found", found.found);
+    binding_set_u64(L, "missed", found.missed);
+    binding_set_u64(L, "packages", found.packages);
+    binding_set_u64(L, "count_max", KEPT_ROUNDS_MAX);
+    binding_set_u64(L, "bytes_max", KEPT_ROUNDS_BYTES_MAX);
     return 1;
 }
 

@@ -112,10 +112,10 @@ static int build_round(lua_State *L) {
     struct round_attempt attempt = {0};
     if (lua_istable(L, 6))
         attempt = (struct round_attempt){.attempt_number = u32(L, 6, "attempt_number"),
-                                           .coordinator = u16(L, 6, "coordinator"),
-                                           .included = members(L, 6, "included"),
-                                           .fingerprint = text(L, 6, "fingerprint"),
-                                           .attempt_id = text(L, 6, "attempt_id")};
+                                         .coordinator = u16(L, 6, "coordinator"),
+                                         .included = members(L, 6, "included"),
+                                         .fingerprint = text(L, 6, "fingerprint"),
+                                         .attempt_id = text(L, 6, "attempt_id")};
     change_round(changes, id, len, luaL_checkstring(L, 3), bytes_at(L, 4), &round, lua_istable(L, 6) ? &attempt : NULL);
     return 0;
 }

@@ -14,6 +14,7 @@
 
 #include "binding/frost_objects.h"
 #include "binding/test_registry.h"
+#include "binding/test_session.h"
 
 static struct test_state *check_test(lua_State *L) {
     struct test_state *test = luaL_checkudata(L, 1, TEST_STATE);
@@ -198,107 +199,27 @@ static int digest(lua_State *L) {
 
 /* -- questions ----------------------------------------------------------------------------------- */
 
-static void push_texts(lua_State *L, const struct text_set *set) {
-    lua_createtable(L, (int)set->count, 0);
-    for (size_t i = 0; i < set->count; i++) {
-        push_bytes(L, set->entries[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-}
-
-static void push_transaction(lua_State *L, const struct built_transaction *tx) {
-    lua_newtable(L);
-    lua_pushstring(L, tx->session_id);
-    lua_setfield(L, -2, "session_id");
-    push_bytes(L, tx->tx);
-    lua_setfield(L, -2, "tx");
-    lua_newtable(L);
-    for (size_t i = 0; i < tx->sighash_count; i++) {
-        lua_pushlstring(L, (const char *)tx->sighashes[i], 32);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    lua_setfield(L, -2, "sighashes");
-    lua_newtable(L);
-    for (size_t i = 0; i < tx->prevout_count; i++) {
-        lua_newtable(L);
-        push_u64(L, tx->prevouts[i].value_sats);
-        lua_rawseti(L, -2, 1);
-        push_bytes(L, tx->prevouts[i].script);
-        lua_rawseti(L, -2, 2);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    lua_setfield(L, -2, "prevouts");
-}
-
-static void set_text(lua_State *L, const char *name, const char *text) {
-    if (!text) return;
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, name);
-}
-
-static void set_number(lua_State *L, const char *name, uint64_t value) {
-    push_u64(L, value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_fields(lua_State *L, const struct session *session) {
-    set_text(L, "dkg_fingerprint", session->dkg_fingerprint);
-    set_text(L, "build_tx_fingerprint", session->build_tx_fingerprint);
-    set_text(L, "bound_key_group", session->bound_key_group);
-    set_text(L, "finalize_fingerprint", session->finalize_fingerprint);
-    set_number(L, "dkg_origin", session->dkg_origin);
-    set_number(L, "build_tx_at", session->build_tx_at_unix);
-    set_number(L, "share_epoch", session->share_epoch);
-    set_number(L, "retired_at", session->retired_at_unix);
-    set_number(L, "highest_attempt", session->highest_attempt_number);
-    set_number(L, "refreshes", session->refresh_count);
-    if (session_has(session, FIELD_DKG_RESULT)) {
-        set_text(L, "dkg_session_id", session->dkg.session_id);
-        set_text(L, "dkg_key_group", session->dkg.key_group);
-        set_number(L, "participants", session->dkg.participant_count);
-        set_number(L, "threshold", session->dkg.threshold);
-    }
-    if (session_has(session, FIELD_REKEY_EVENT)) {
-        set_text(L, "rekey_reason", session->rekey.reason);
-        set_text(L, "rekey_key_group", session->rekey.key_group);
-    }
-    if (session_has(session, FIELD_TX_RESULT)) {
-        push_transaction(L, &session->tx);
-        lua_setfield(L, -2, "transaction");
-    }
-}
-
 static int session_of(lua_State *L) {
     struct session *session = find_session(L, check_test(L), 2);
     if (!session) return 0;
     lua_newtable(L);
     push_u64(L, (uint64_t)(uintptr_t)session);
     lua_setfield(L, -2, "address");
-    set_number(L, "present", session->present);
-    set_number(L, "last_ticket", session->last_ticket);
-    set_number(L, "public_shares", session->public_package.count);
+    binding_set_u64(L, "present", session->present);
+    binding_set_u64(L, "last_ticket", session->last_ticket);
+    binding_set_u64(L, "public_shares", session->public_package.count);
     lua_pushboolean(L, session_is_per_message(session));
     lua_setfield(L, -2, "per_message");
     lua_pushboolean(L, session_is_retired(session));
     lua_setfield(L, -2, "retired");
     lua_pushboolean(L, session_needs_tombstone(session));
     lua_setfield(L, -2, "needs_tombstone");
-    set_fields(L, session);
-    lua_newtable(L);
-    for (size_t i = 0; i < session->seat_count; i++) {
-        lua_pushinteger(L, session->seats[i].member);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    lua_setfield(L, -2, "seats");
-    lua_newtable(L);
-    for (int set = 1; set < SET_COUNT; set++) {
-        push_texts(L, &session->sets[set]);
-        lua_rawseti(L, -2, set);
-    }
-    lua_setfield(L, -2, "sets");
+    test_set_fields(L, session);
+    test_set_seats(L, session);
+    test_set_sets(L, session);
     lua_newtable(L);
     for (int list = 1; list < LIST_COUNT; list++) {
-        push_texts(L, &session->lists[list]);
+        test_push_texts(L, &session->lists[list]);
         lua_rawseti(L, -2, list);
     }
     lua_setfield(L, -2, "lists");
@@ -489,7 +410,7 @@ static int anchor(lua_State *L) {
     struct bytes intent;
     lua_newtable(L);
     if (state_anchor_confirmed(state, &seq, chain)) {
-        set_number(L, "confirmed_seq", seq);
+        binding_set_u64(L, "confirmed_seq", seq);
         lua_pushlstring(L, (const char *)chain, 32);
         lua_setfield(L, -2, "confirmed_chain");
     }
@@ -499,7 +420,7 @@ static int anchor(lua_State *L) {
         lua_pushlstring(L, (const char *)checkpoint, CHECKPOINT_BYTES);
         lua_setfield(L, -2, kind == 1 ? "latest" : "base");
     }
-    push_texts(L, state_trust_certificates(state));
+    test_push_texts(L, state_trust_certificates(state));
     lua_setfield(L, -2, "certificates");
     if (state_trust_intent(state, &intent)) {
         push_bytes(L, intent);

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "binding/binding.h"
+#include "binding/test_engine.h"
+#include "binding/test_session.h"
 #include "curve/hash.h"
 #include "frost/keys.h"
 #include "session/live.h"
@@ -25,47 +26,15 @@
 /* Commits and waits, as a call does; frees the changes; raises. */
 static void commit(lua_State *L, struct engine *engine, struct changes *changes) {
     struct failure why = {0};
-    struct call *call = calloc(1, sizeof *call);
-    if (!call) luaL_error(L, "out of memory");
-    call_begin(call, engine);
-    enum signer_error error;
-    do {
-        error = call_enter(call, &why);
-        if (error == SIGNER_OK) error = call_commit(call, changes, RECORD_RESERVED, &why);
-        call_leave(call);
-        if (error != ERR_AGAIN) break;
-        error = call_make_ready(call, &why);
-    } while (error == SIGNER_OK);
-    if (error == SIGNER_OK) error = call_wait(call, &why);
-    call_end(call);
-    free(call);
+    enum signer_error error = test_engine_commit(engine, changes, RECORD_RESERVED, true, &why);
     changes_free(changes);
     binding_check(L, error, &why);
 }
 
-static bool exists(struct engine *engine, const char *id, size_t len) {
-    engine_lock(engine);
-    bool found = engine->state && state_session(engine->state, id, len);
-    engine_unlock(engine);
-    return found;
-}
-
-static void open_state(lua_State *L, struct engine *engine) {
-    struct failure why = {0};
-    binding_check(L, engine_open(engine, &why), &why);
-}
-
 static void begin(lua_State *L, struct engine *engine, struct changes *changes, const char *id, size_t len) {
-    open_state(L, engine);
+    test_engine_open(L, engine);
     changes_init(changes);
-    if (!exists(engine, id, len)) change_session_create(changes, id, len);
-}
-
-static lua_Integer field_integer(lua_State *L, int table, const char *name) {
-    lua_getfield(L, table, name);
-    lua_Integer value = luaL_checkinteger(L, -1);
-    lua_pop(L, 1);
-    return value;
+    if (!test_engine_has(engine, id, len)) change_session_create(changes, id, len);
 }
 
 static const char *field_string(lua_State *L, int table, const char *name, size_t *len) {
@@ -73,115 +42,6 @@ static const char *field_string(lua_State *L, int table, const char *name, size_
     const char *text = luaL_checklstring(L, -1, len);
     lua_pop(L, 1);
     return text;
-}
-
-#define POLYNOMIAL_MAX 256
-
-static void evaluate(struct scalar *out, const struct scalar *coefficients, size_t count, uint16_t at) {
-    struct scalar x;
-    scalar_set_u64(&x, at);
-    scalar_set_u64(out, 0);
-    for (size_t i = count; i-- > 0;) {
-        scalar_mul(out, out, &x);
-        scalar_add(out, out, &coefficients[i]);
-    }
-}
-
-struct dealt {
-    struct scalar coefficients[POLYNOMIAL_MAX];
-    uint16_t threshold, participants;
-    uint16_t terms; /* of the polynomial */
-    struct point key;
-    char key_group[KEY_GROUP_TEXT_BYTES + 1];
-};
-
-static void deal(lua_State *L, struct dealt *dealt, const char *seed, size_t seed_len) {
-    uint8_t encoded[POINT_BYTES];
-    for (uint16_t i = 0; i < dealt->terms; i++) {
-        uint8_t number[2], digest[32];
-        store_be16(number, i);
-        const struct bytes parts[] = {{(const uint8_t *)seed, seed_len}, {number, 2}};
-        sha256_parts(digest, parts, 2);
-        scalar_reduce(&dealt->coefficients[i], digest);
-    }
-    binding_check(L, point_mul_base(&dealt->key, &dealt->coefficients[0]), NULL);
-    if (point_has_odd_y(&dealt->key)) {
-        for (uint16_t i = 0; i < dealt->terms; i++)
-            scalar_negate(&dealt->coefficients[i], &dealt->coefficients[i]);
-        point_negate(&dealt->key);
-    }
-    binding_check(L, point_encode(encoded, &dealt->key), NULL);
-    hex_encode(dealt->key_group, encoded, sizeof encoded);
-}
-
-static vault_handle seat_key_of(lua_State *L, struct engine *engine, const struct dealt *dealt, uint16_t member) {
-    vault_handle handle = 0;
-    void *memory = NULL;
-    binding_check(L, vault_new(engine->vault, SECRET_KEY_PACKAGE, sizeof(struct frost_key_package), &handle, &memory),
-                  NULL);
-    struct frost_key_package *key = memory;
-    frost_identifier_from_member(&key->identifier, member);
-    evaluate(&key->signing_share, dealt->coefficients, dealt->terms, member);
-    binding_check(L, point_mul_base(&key->verifying_share, &key->signing_share), NULL);
-    key->verifying_key = dealt->key;
-    key->min_signers = dealt->threshold;
-    return handle;
-}
-
-static int make_wallet(lua_State *L) {
-    struct engine *engine = binding_check_engine(L, 1);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    size_t id_len, seed_len;
-    const char *id = field_string(L, 2, "session_id", &id_len);
-    const char *seed = field_string(L, 2, "seed", &seed_len);
-    struct dealt *dealt = lua_newuserdatauv(L, sizeof *dealt, 0);
-    memset(dealt, 0, sizeof *dealt);
-    dealt->threshold = (uint16_t)field_integer(L, 2, "threshold");
-    dealt->participants = (uint16_t)field_integer(L, 2, "participants");
-    lua_getfield(L, 2, "terms");
-    dealt->terms = (uint16_t)luaL_optinteger(L, -1, dealt->threshold);
-    if (dealt->terms > POLYNOMIAL_MAX) return luaL_error(L, "threshold too large");
-    deal(L, dealt, seed, seed_len);
-    size_t count = dealt->participants;
-    struct frost_verifying_share *shares = lua_newuserdatauv(L, count * sizeof *shares, 0);
-    for (uint16_t member = 1; member <= count; member++) {
-        struct scalar share;
-        frost_identifier_from_member(&shares[member - 1].identifier, member);
-        evaluate(&share, dealt->coefficients, dealt->terms, member);
-        binding_check(L, point_mul_base(&shares[member - 1].share, &share), NULL);
-    }
-    const struct frost_public_package keys = {
-        .shares = shares, .count = count, .verifying_key = dealt->key, .min_signers = dealt->threshold};
-    lua_getfield(L, 2, "seats");
-    size_t seat_count = lua_rawlen(L, -1);
-    struct seat_key *seats = lua_newuserdatauv(L, (seat_count + 1) * sizeof *seats, 0);
-    for (size_t i = 0; i < seat_count; i++) {
-        lua_rawgeti(L, -2, (lua_Integer)i + 1);
-        seats[i].member = (uint16_t)luaL_checkinteger(L, -1);
-        lua_pop(L, 1);
-        seats[i].key_package = seat_key_of(L, engine, dealt, seats[i].member);
-    }
-    struct dkg_result result = {.session_id = (char *)id,
-                                .participant_count = (uint16_t)count,
-                                .threshold = dealt->threshold,
-                                .created_at_unix = 1700000000};
-    memcpy(result.key_group, dealt->key_group, sizeof result.key_group);
-    const uint8_t distributed = 2;
-    char fingerprint[65];
-    memset(fingerprint, 'f', 64);
-    fingerprint[64] = '\0';
-    struct changes changes;
-    begin(L, engine, &changes, id, id_len);
-    change_field_text(&changes, id, id_len, FIELD_DKG_FINGERPRINT, fingerprint, 64);
-    change_key_packages(&changes, engine->vault, id, id_len, seats, seat_count);
-    change_public_package(&changes, id, id_len, &keys);
-    change_dkg_result(&changes, id, id_len, &result);
-    change_field_set(&changes, id, id_len, FIELD_DKG_ORIGIN, &distributed, 1);
-    for (size_t i = 0; i < seat_count; i++)
-        vault_wipe(engine->vault, seats[i].key_package);
-    commit(L, engine, &changes);
-    lua_pushstring(L, dealt->key_group);
-    return 1;
 }
 
 static const char *check_id(lua_State *L, size_t *len) {
@@ -291,7 +151,7 @@ static int rekey(lua_State *L) {
 static int quarantine(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     struct changes changes;
-    open_state(L, engine);
+    test_engine_open(L, engine);
     changes_init(&changes);
     change_quarantine(&changes, (uint16_t)luaL_checkinteger(L, 2), lua_toboolean(L, 3));
     commit(L, engine, &changes);
@@ -369,7 +229,7 @@ static int evict(lua_State *L) {
     size_t len;
     const char *id = check_id(L, &len);
     struct changes changes;
-    open_state(L, engine);
+    test_engine_open(L, engine);
     changes_init(&changes);
     engine_lock(engine);
     const struct session *session = state_session(engine->state, id, len);
@@ -381,24 +241,6 @@ static int evict(lua_State *L) {
 }
 
 /* -- reading ---------------------------------------------------------------------------------- */
-
-static void set_integer(lua_State *L, const char *name, uint64_t value) {
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, name);
-}
-
-static void push_sets(lua_State *L, const struct session *session) {
-    lua_newtable(L);
-    for (int set = 1; set < SET_COUNT; set++) {
-        lua_newtable(L);
-        for (size_t i = 0; i < session->sets[set].count; i++) {
-            const struct bytes *entry = &session->sets[set].entries[i];
-            lua_pushlstring(L, (const char *)entry->data, entry->len);
-            lua_rawseti(L, -2, (lua_Integer)i + 1);
-        }
-        lua_rawseti(L, -2, set);
-    }
-}
 
 /* By member: 33 bytes each. */
 static void push_verifying_shares(lua_State *L, const struct session *session) {
@@ -418,32 +260,22 @@ static int session_table(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     size_t len;
     const char *id = check_id(L, &len);
-    open_state(L, engine);
+    test_engine_open(L, engine);
     engine_lock(engine);
     const struct session *session = state_session(engine->state, id, len);
     if (session) {
         lua_newtable(L);
-        push_sets(L, session);
-        lua_setfield(L, -2, "sets");
+        test_set_sets(L, session);
+        test_set_seats(L, session);
         push_verifying_shares(L, session);
         lua_setfield(L, -2, "verifying_shares");
-        lua_createtable(L, (int)session->seat_count, 0);
-        for (size_t i = 0; i < session->seat_count; i++) {
-            lua_pushinteger(L, session->seats[i].member);
-            lua_rawseti(L, -2, (lua_Integer)i + 1);
-        }
-        lua_setfield(L, -2, "seats");
-        if (session->bound_key_group) {
-            lua_pushstring(L, session->bound_key_group);
-            lua_setfield(L, -2, "bound_key_group");
-        }
-        if (session_has(session, FIELD_RETIRED_AT)) set_integer(L, "retired_at", session->retired_at_unix);
-        if (session_has(session, FIELD_HIGHEST_ATTEMPT)) set_integer(L, "highest", session->highest_attempt_number);
-        set_integer(L, "present", session->present);
-        set_integer(L, "pins", session->pins);
-        set_integer(L, "idle_since", session->idle_since_unix);
-        lua_pushboolean(L, session->live);
-        lua_setfield(L, -2, "live");
+        binding_set_text(L, "bound_key_group", session->bound_key_group);
+        if (session_has(session, FIELD_RETIRED_AT)) binding_set_u64(L, "retired_at", session->retired_at_unix);
+        if (session_has(session, FIELD_HIGHEST_ATTEMPT)) binding_set_u64(L, "highest", session->highest_attempt_number);
+        binding_set_u64(L, "present", session->present);
+        binding_set_u64(L, "pins", session->pins);
+        binding_set_u64(L, "idle_since", session->idle_since_unix);
+        binding_set_flag(L, "live", session->live);
     } else {
         lua_pushnil(L);
     }
@@ -454,9 +286,9 @@ static int session_table(lua_State *L) {
 static void push_session_entries(lua_State *L, const struct live_session *session) {
     for (const struct live_entry *entry = session ? session->first : NULL; entry; entry = entry->session_next) {
         lua_newtable(L);
-        set_integer(L, "member", entry->member);
-        set_integer(L, "attempt_number", entry->attempt_number);
-        set_integer(L, "active_ms", entry->active_ms);
+        binding_set_u64(L, "member", entry->member);
+        binding_set_u64(L, "attempt_number", entry->attempt_number);
+        binding_set_u64(L, "active_ms", entry->active_ms);
         lua_pushstring(L, entry->attempt_id);
         lua_setfield(L, -2, "attempt_id");
         lua_pushboolean(L, entry->nonces != 0);
@@ -480,17 +312,17 @@ static int live_entries(lua_State *L) {
 static int counts(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     struct vault_usage usage;
-    open_state(L, engine);
+    test_engine_open(L, engine);
     vault_usage(engine->vault, &usage);
     engine_lock(engine);
     lua_newtable(L);
-    set_integer(L, "sessions", state_session_count(engine->state));
-    set_integer(L, "active", state_active_count(engine->state));
-    set_integer(L, "live", live_count(engine->live));
-    set_integer(L, "generation", state_generation(engine->state));
-    set_integer(L, "witness_base", state_witness_base(engine->state));
-    set_integer(L, "waiting_retirements", engine->retirements.count);
-    set_integer(L, "secrets", usage.live_slots);
+    binding_set_u64(L, "sessions", state_session_count(engine->state));
+    binding_set_u64(L, "active", state_active_count(engine->state));
+    binding_set_u64(L, "live", live_count(engine->live));
+    binding_set_u64(L, "generation", state_generation(engine->state));
+    binding_set_u64(L, "witness_base", state_witness_base(engine->state));
+    binding_set_u64(L, "waiting_retirements", engine->retirements.count);
+    binding_set_u64(L, "secrets", usage.live_slots);
     engine_unlock(engine);
     return 1;
 }
@@ -498,7 +330,7 @@ static int counts(lua_State *L) {
 static int counters(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     lua_newtable(L);
-#define COUNTER(name) set_integer(L, #name, engine_counter(engine, COUNTER_##name));
+#define COUNTER(name) binding_set_u64(L, #name, engine_counter(engine, COUNTER_##name));
 #include "session/counters.def"
 #undef COUNTER
     return 1;
@@ -518,23 +350,11 @@ static enum signer_error hash_op(void *argument, uint8_t op, const uint8_t *payl
 }
 
 static int digest(lua_State *L) {
-    struct engine *engine = binding_check_engine(L, 1);
-    uint8_t out[32];
-    crypto_hash_sha256_state hash;
-    open_state(L, engine);
-    crypto_hash_sha256_init(&hash);
-    engine_lock(engine);
-    const struct store_sink sink = state_sink(&engine->sink_context);
-    enum signer_error error = sink.snapshot(sink.context, engine->state, hash_op, &hash);
-    engine_unlock(engine);
-    crypto_hash_sha256_final(&hash, out);
-    binding_check(L, error, NULL);
-    lua_pushlstring(L, (const char *)out, sizeof out);
-    return 1;
+    return test_engine_digest(L, hash_op);
 }
 
 static const luaL_Reg functions[] = {
-    {"wallet", make_wallet},      {"create", create_session}, {"text", set_text},
+    {"wallet", test_make_wallet}, {"create", create_session}, {"text", set_text},
     {"number", set_number},       {"clear", clear_field},     {"mark", mark},
     {"unmark", unmark},           {"rekey", rekey},           {"quarantine", quarantine},
     {"transaction", transaction}, {"evict", evict},           {"environment", set_environment},

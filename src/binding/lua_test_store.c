@@ -32,183 +32,12 @@
 #include "binding/binding.h"
 #include "binding/test_disk.h"
 #include "binding/test_platform.h"
+#include "binding/test_sink.h"
 #include "store/internal.h"
 #include "store/names.h"
 #include "store/parts.h"
 
 #define METATABLE "signer.test_store"
-#define OP_PURGE 21
-#define OP_VERDICT 22
-#define OP_ENGINE_STATE 33
-#define OP_UNKNOWN 238
-#define OP_RULE 239
-#define OP_CHECK 240
-
-struct kept_state {
-    struct buffer ops; /* op || LP(payload), one after another */
-    struct buffer moved;
-    struct buffer verdicts; /* as ops */
-    uint64_t generation, open_number, purge_seq;
-    bool unfit;
-};
-
-struct test_store {
-    struct store *store;
-    struct vault *vault;
-    struct kept_state *state;
-    struct buffer genesis;
-    pthread_mutex_t mutex; /* the engine's, as it were */
-    bool forks;
-    pid_t child;         /* forked by the next state_new */
-    atomic_uint passing; /* states made only to be given out again */
-};
-
-static pid_t fork_sleeper(void) {
-    pid_t child = fork();
-    while (child == 0)
-        pause();
-    return child;
-}
-
-/* -- the sink --------------------------------------------------------------------------------------- */
-
-static void *sink_new(void *context, bool passing) {
-    struct test_store *self = context;
-    if (passing) self->passing++;
-    if (self->forks && !self->child) self->child = fork_sleeper();
-    struct kept_state *state = calloc(1, sizeof *state);
-    if (state) state->generation = 1;
-    return state;
-}
-
-static void sink_free(void *context, void *argument) {
-    struct kept_state *state = argument;
-    (void)context;
-    buffer_free(&state->ops);
-    buffer_free(&state->moved);
-    buffer_free(&state->verdicts);
-    free(state);
-}
-
-static void sink_begin(void *context, void *argument, const uint8_t store_id[32], uint64_t created_unix_ms) {
-    const struct test_store *self = context;
-    struct kept_state *state = argument;
-    (void)store_id;
-    if (created_unix_ms > 0) buffer_append(&state->ops, self->genesis.data, self->genesis.len);
-}
-
-static enum signer_error keep_op(struct kept_state *state, uint8_t op, struct bytes payload, uint64_t seq) {
-    struct reader fields;
-    if (op == OP_UNKNOWN) return ERR_STATE_VERSION;
-    if (op == OP_RULE) return ERR_STATE_CORRUPT;
-    if (op == OP_CHECK) state->unfit = true;
-    if (op == OP_PURGE) state->purge_seq = seq;
-    if (op == OP_PURGE) return SIGNER_OK;
-    if (op == OP_ENGINE_STATE) {
-        reader_init(&fields, payload.data, payload.len);
-        state->generation = reader_be64(&fields);
-        state->open_number = reader_be64(&fields);
-        state->purge_seq = reader_be64(&fields);
-        return reader_done(&fields) ? SIGNER_OK : ERR_STATE_CORRUPT;
-    }
-    struct buffer *kept = op == OP_VERDICT ? &state->verdicts : &state->ops;
-    buffer_u8(kept, op);
-    buffer_lp(kept, payload.data, payload.len);
-    return buffer_status(kept);
-}
-
-static enum signer_error sink_apply(void *context, void *argument, enum record_type type, const uint8_t *body,
-                                    size_t len, uint64_t seq, const uint8_t chain[32]) {
-    struct kept_state *state = argument;
-    struct reader reader;
-    (void)context, (void)chain;
-    reader_init(&reader, body, len);
-    while (reader_left(&reader) > 0) {
-        uint8_t op = reader_u8(&reader);
-        struct bytes payload = reader_lp(&reader);
-        enum signer_error error = reader.failed ? ERR_STATE_CORRUPT : keep_op(state, op, payload, seq);
-        if (error != SIGNER_OK) return error;
-    }
-    if (type == RECORD_CHANGE) state->generation++;
-    return SIGNER_OK;
-}
-
-static void sink_opened(void *context, void *argument, uint64_t open_number) {
-    (void)context;
-    ((struct kept_state *)argument)->open_number = open_number;
-}
-
-static uint64_t sink_open_number(void *context, void *argument) {
-    (void)context;
-    return ((struct kept_state *)argument)->open_number;
-}
-
-static enum signer_error sink_check(void *context, void *argument) {
-    (void)context;
-    return ((struct kept_state *)argument)->unfit ? ERR_CONFIGURATION : SIGNER_OK;
-}
-
-static enum signer_error sink_snapshot(void *context, void *argument,
-                                       enum signer_error (*emit)(void *, uint8_t, const uint8_t *, size_t),
-                                       void *emit_argument) {
-    const struct kept_state *state = argument;
-    struct reader reader;
-    uint8_t engine_state[24];
-    (void)context;
-    store_be64(engine_state, state->generation);
-    store_be64(engine_state + 8, state->open_number);
-    store_be64(engine_state + 16, state->purge_seq);
-    enum signer_error error = emit(emit_argument, OP_ENGINE_STATE, engine_state, sizeof engine_state);
-    reader_init(&reader, state->ops.data, state->ops.len);
-    while (error == SIGNER_OK && reader_left(&reader) > 0) {
-        uint8_t op = reader_u8(&reader);
-        struct bytes payload = reader_lp(&reader);
-        error = emit(emit_argument, op, payload.data, payload.len);
-    }
-    return error;
-}
-
-static void sink_rechained(void *context, void *argument, enum record_type type, uint64_t old_seq, uint64_t seq,
-                           const uint8_t chain[32]) {
-    struct kept_state *state = argument;
-    (void)context, (void)type, (void)chain;
-    if (state->purge_seq == old_seq) state->purge_seq = seq;
-    buffer_be64(&state->moved, old_seq);
-    buffer_be64(&state->moved, seq);
-}
-
-static uint64_t sink_purge_seq(void *context, void *argument) {
-    (void)context;
-    return ((struct kept_state *)argument)->purge_seq;
-}
-
-static void sink_lock(void *context) {
-    pthread_mutex_lock(&((struct test_store *)context)->mutex);
-}
-
-static void sink_unlock(void *context) {
-    pthread_mutex_unlock(&((struct test_store *)context)->mutex);
-}
-
-static struct store_sink make_sink(struct test_store *self) {
-    return (struct store_sink){
-        .context = self,
-        .state_new = sink_new,
-        .begin = sink_begin,
-        .state_free = sink_free,
-        .apply = sink_apply,
-        .opened = sink_opened,
-        .open_number = sink_open_number,
-        .check = sink_check,
-        .snapshot = sink_snapshot,
-        .rechained = sink_rechained,
-        .purge_seq = sink_purge_seq,
-        .lock = sink_lock,
-        .unlock = sink_unlock,
-        .lock_context = self,
-    };
-}
-
 /* -- opening ------------------------------------------------------------------------------------------ */
 
 static void read_genesis(lua_State *L, struct test_store *self) {
@@ -243,7 +72,7 @@ static uint64_t number_option(lua_State *L, const char *name, lua_Integer fallba
 static bool shut(struct test_store *self, bool abandon) {
     struct vault_usage usage = {0};
     if (self->store) store_close(self->store, abandon);
-    if (self->state) sink_free(self, self->state);
+    if (self->state) test_sink_free(self, self->state);
     if (self->vault) vault_usage(self->vault, &usage);
     if (self->vault) vault_destroy(self->vault);
     buffer_free(&self->genesis);
@@ -268,7 +97,7 @@ static int lua_open(lua_State *L) {
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 2, 1);
     const struct platform *disk = binding_test_disk(L, -1);
-    struct store_options options = {.platform = disk ? disk : binding_opt_platform(L, -1), .sink = make_sink(self)};
+    struct store_options options = {.platform = disk ? disk : binding_opt_platform(L, -1), .sink = test_sink(self)};
     options.key_provider =
         (struct key_provider){.kind = KEY_PROVIDER_ENV, .env_text = getenv("TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX")};
     if (lua_getfield(L, 1, "key") != LUA_TNIL) options.master_key = (const uint8_t *)luaL_checklstring(L, -1, &key_len);
@@ -307,7 +136,7 @@ static enum signer_error append(struct test_store *self, enum record_type type, 
     const uint8_t *bytes = (const uint8_t *)body;
     pthread_mutex_lock(&self->mutex);
     enum signer_error error = store_append(self->store, type, class, 0, bytes, len, position, why);
-    if (error == SIGNER_OK) sink_apply(self, self->state, type, bytes, len, position->seq, position->chain);
+    if (error == SIGNER_OK) test_sink(self).apply(self, self->state, type, bytes, len, position->seq, position->chain);
     pthread_mutex_unlock(&self->mutex);
     return error;
 }
@@ -362,28 +191,18 @@ static int lua_is_uncertain(lua_State *L) {
     return 1;
 }
 
-static void set_integer(lua_State *L, const char *name, uint64_t value) {
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_bytes(lua_State *L, const char *name, const void *data, size_t len) {
-    lua_pushlstring(L, data, len);
-    lua_setfield(L, -2, name);
-}
-
 static int lua_info(lua_State *L) {
     struct store_info info;
     store_info(check_store(L)->store, &info);
     lua_newtable(L);
-    set_bytes(L, "store_id", info.store_id, sizeof info.store_id);
-    set_bytes(L, "chain", info.chain, sizeof info.chain);
-    set_integer(L, "seq", info.seq);
-    set_integer(L, "open_number", info.open_number);
-    set_integer(L, "log_number", info.log_number);
-    set_integer(L, "log_bytes_used", info.log_bytes_used);
-    set_integer(L, "torn_tail_bytes", info.torn_tail_bytes);
-    set_integer(L, "torn_tail_offset", info.torn_tail_offset);
+    binding_set_bytes(L, "store_id", info.store_id, sizeof info.store_id);
+    binding_set_bytes(L, "chain", info.chain, sizeof info.chain);
+    binding_set_u64(L, "seq", info.seq);
+    binding_set_u64(L, "open_number", info.open_number);
+    binding_set_u64(L, "log_number", info.log_number);
+    binding_set_u64(L, "log_bytes_used", info.log_bytes_used);
+    binding_set_u64(L, "torn_tail_bytes", info.torn_tail_bytes);
+    binding_set_u64(L, "torn_tail_offset", info.torn_tail_offset);
     return 1;
 }
 
@@ -444,10 +263,10 @@ static void push_moved(lua_State *L, const struct buffer *moved) {
 static int lua_state(lua_State *L) {
     struct test_store *self = check_store(L);
     lua_newtable(L);
-    set_integer(L, "generation", self->state->generation);
-    set_integer(L, "passing", self->passing);
-    set_integer(L, "open_number", self->state->open_number);
-    set_integer(L, "purge_seq", self->state->purge_seq);
+    binding_set_u64(L, "generation", self->state->generation);
+    binding_set_u64(L, "passing", self->passing);
+    binding_set_u64(L, "open_number", self->state->open_number);
+    binding_set_u64(L, "purge_seq", self->state->purge_seq);
     push_ops(L, &self->state->ops);
     lua_setfield(L, -2, "ops");
     push_ops(L, &self->state->verdicts);
@@ -535,7 +354,7 @@ static int lua_run_threads(lua_State *L) {
 
 static int lua_fork_idle(lua_State *L) {
     check_store(L);
-    lua_pushinteger(L, fork_sleeper());
+    lua_pushinteger(L, test_fork_sleeper());
     return 1;
 }
 

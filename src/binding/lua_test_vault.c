@@ -146,19 +146,14 @@ static int vault_lua_bound(lua_State *L) {
     return 1;
 }
 
-static void set_count(lua_State *L, const char *name, size_t count) {
-    lua_pushinteger(L, (lua_Integer)count);
-    lua_setfield(L, -2, name);
-}
-
 static int vault_lua_usage(lua_State *L) {
     struct vault_usage usage;
     vault_usage(check_vault(L)->engine.vault, &usage);
     lua_newtable(L);
-    set_count(L, "live_slots", usage.live_slots);
-    set_count(L, "locked_bytes", usage.locked_bytes);
-    set_count(L, "unlocked_bytes", usage.unlocked_bytes);
-    set_count(L, "mappings", usage.mappings);
+    binding_set_u64(L, "live_slots", usage.live_slots);
+    binding_set_u64(L, "locked_bytes", usage.locked_bytes);
+    binding_set_u64(L, "unlocked_bytes", usage.unlocked_bytes);
+    binding_set_u64(L, "mappings", usage.mappings);
     return 1;
 }
 
@@ -276,11 +271,6 @@ static struct child_report look_in_child(struct vault *vault, vault_handle handl
     return report;
 }
 
-static void set_flag(lua_State *L, const char *name, bool value) {
-    lua_pushboolean(L, value);
-    lua_setfield(L, -2, name);
-}
-
 /* Runs in a child; true when the parent has read all of the report. */
 static bool report_from_child(pid_t child, int from, void *report, size_t len) {
     ssize_t got = read(from, report, len);
@@ -309,10 +299,10 @@ static int vault_lua_fork(lua_State *L) {
     close(ends[0]);
     if (!good) return luaL_error(L, "the child came to grief");
     lua_newtable(L);
-    set_flag(L, "zero", report.zero);
-    set_flag(L, "borrows", report.borrows);
-    set_flag(L, "holds", report.holds);
-    set_flag(L, "own_vault", report.own_vault);
+    binding_set_flag(L, "zero", report.zero);
+    binding_set_flag(L, "borrows", report.borrows);
+    binding_set_flag(L, "holds", report.holds);
+    binding_set_flag(L, "own_vault", report.own_vault);
     lua_pushstring(L, error_info(report.made)->name);
     lua_setfield(L, -2, "new");
     lua_pushstring(L, error_info(report.checked)->name);

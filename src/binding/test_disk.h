@@ -1,23 +1,42 @@
-/* The disk of the specs, for other test bindings: what lua_test_disk.c made. */
+/* A disk in memory that loses what was not synced, for the specs (test build): test_disk.c is the disk,
+ * lua_test_disk.c gives it to Lua. */
 #ifndef SIGNER_BINDING_TEST_DISK_H
 #define SIGNER_BINDING_TEST_DISK_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 #include "base/platform.h"
 
-/* The platform of the disk at `index`, or NULL when something else lies there. It lives as long as the
- * userdata. */
-const struct platform *binding_test_disk(lua_State *L, int index);
+struct test_disk;
 
-/* What a process sees of a file, in place; the size may be made smaller and set back. False: no such
- * file. */
+struct test_disk_faults { /* per mille of the calls */
+    unsigned write, sync, rename, open, space;
+    unsigned lie; /* syncs that report success and do nothing */
+};
+
+/* What a process sees of a file, in place; the size may be made smaller and set back. */
 struct disk_file {
     uint8_t *bytes;
     size_t *size;
 };
-bool binding_test_disk_file(lua_State *L, int index, const char *path, struct disk_file *out);
-/* Calls that changed something so far. */
-uint64_t binding_test_disk_touched(lua_State *L, int index);
+
+struct test_disk *test_disk_new(uint64_t seed); /* NULL: no memory */
+void test_disk_free(struct test_disk *disk);
+const struct platform *test_disk_platform(const struct test_disk *disk);
+void test_disk_set_faults(struct test_disk *disk, const struct test_disk_faults *faults);
+uint64_t test_disk_hits(const struct test_disk *disk);    /* faults that struck */
+uint64_t test_disk_touched(const struct test_disk *disk); /* calls that changed something */
+/* Only the descriptors are gone: the page cache stays. */
+void test_disk_kill(struct test_disk *disk);
+/* Each unsynced sector is old, new or (logs, snapshots) garbage; each unsynced change of a directory happened
+ * or not; descriptors are gone. */
+void test_disk_power_loss(struct test_disk *disk);
+bool test_disk_file(const struct test_disk *disk, const char *path, struct disk_file *out); /* false: no such file */
+
+/* The disk at `index`, which lives as long as the userdata: its platform, or NULL when something else lies
+ * there; the disk itself, or an error. */
+const struct platform *binding_test_disk(lua_State *L, int index);
+struct test_disk *binding_check_disk(lua_State *L, int index);
 
 #endif
