@@ -10,28 +10,23 @@
  *
  * A failed sync writes a part of the dirty sectors and calls all of them clean, as Linux does: asking
  * again succeeds and changes nothing. One thread. Paths: "/name" and what lies below. */
-#include <stdlib.h>
-
 #include "binding/binding.h"
 #include "binding/test_disk.h"
 
 #define METATABLE "signer.test_disk"
 
 struct test_disk *binding_check_disk(lua_State *L, int index) {
-    struct test_disk **disk = luaL_checkudata(L, index, METATABLE);
-    return *disk;
+    return luaL_checkudata(L, index, METATABLE);
 }
 
 const struct platform *binding_test_disk(lua_State *L, int index) {
-    struct test_disk **disk = luaL_testudata(L, index, METATABLE);
-    return disk ? test_disk_platform(*disk) : NULL;
+    const struct test_disk *disk = luaL_testudata(L, index, METATABLE);
+    return disk ? test_disk_platform(disk) : NULL;
 }
 
 static int lua_new(lua_State *L) {
     const uint64_t seed = (uint64_t)luaL_checkinteger(L, 1);
-    struct test_disk **disk = lua_newuserdatauv(L, sizeof *disk, 0);
-    *disk = test_disk_new(seed);
-    if (!*disk) return luaL_error(L, "out of memory");
+    test_disk_begin(lua_newuserdatauv(L, test_disk_size(), 0), seed);
     luaL_setmetatable(L, METATABLE);
     return 1;
 }
@@ -71,7 +66,7 @@ static int lua_kill(lua_State *L) {
 }
 
 static int lua_collect(lua_State *L) {
-    test_disk_free(binding_check_disk(L, 1));
+    test_disk_end(binding_check_disk(L, 1));
     return 0;
 }
 

@@ -352,9 +352,13 @@ static void disk_random(void *context, void *out, size_t len) {
 
 /* -- the disk as a whole ---------------------------------------------------------------------------------- */
 
-struct test_disk *test_disk_new(uint64_t seed) {
-    struct test_disk *disk = calloc(1, sizeof *disk);
-    if (!disk) return NULL;
+size_t test_disk_size(void) {
+    return sizeof(struct test_disk);
+}
+
+struct test_disk *test_disk_begin(void *memory, uint64_t seed) {
+    struct test_disk *disk = memory;
+    memset(disk, 0, sizeof *disk);
     disk->platform = (struct platform){disk, disk_wall, disk_wall, disk_random, calls};
     disk->random = seed * 0x9e3779b97f4a7c15u + 0x1234567u;
     for (int i = 0; i < 8; i++)

@@ -21,8 +21,11 @@ struct disk_file {
     size_t *size;
 };
 
-struct test_disk *test_disk_new(uint64_t seed); /* NULL: no memory */
-void test_disk_free(struct test_disk *disk);
+/* In memory of this size, which lives as long as any engine that knows the platform: behind the end every call
+ * fails. */
+size_t test_disk_size(void);
+struct test_disk *test_disk_begin(void *memory, uint64_t seed);
+void test_disk_end(struct test_disk *disk);
 const struct platform *test_disk_platform(const struct test_disk *disk);
 void test_disk_set_faults(struct test_disk *disk, const struct test_disk_faults *faults);
 uint64_t test_disk_hits(const struct test_disk *disk);    /* faults that struck */

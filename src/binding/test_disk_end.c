@@ -73,7 +73,9 @@ void test_disk_power_loss(struct test_disk *disk) {
     forget_lost(disk);
 }
 
-void test_disk_free(struct test_disk *disk) {
+void test_disk_end(struct test_disk *disk) {
+    test_disk_kill(disk);
+    disk->root = NULL;
     while (disk->nodes) {
         struct node *node = disk->nodes;
         disk->nodes = node->next;
@@ -87,5 +89,4 @@ void test_disk_free(struct test_disk *disk) {
         free(node->dirty);
         free(node);
     }
-    free(disk);
 }
