@@ -273,6 +273,48 @@ describe("snapshot", function()
         end
     end)
 
+    it("35.6 sets an anchor's receipt, each checkpoint and an intent once", function()
+        local function checkpoint(kind)
+            return op("checkpoint_set", kind .. ("\1"):rep(97) .. ("\0"):rep(7) .. ("\3"):rep(112) .. pack(">I8", 1)
+                .. ("\4"):rep(336))
+        end
+        local once = { op("anchor_confirmed", pack(">I8", 7) .. ("\5"):rep(32)), checkpoint("\1"), checkpoint("\2"),
+            op("trust_intent", string.pack(">s4", "{request}")) }
+        local bodies = parts()
+        bodies[2] = table.concat(once)
+        assert.is_nil(registry.replay_error("part", bodies))
+        for _, again in ipairs(once) do
+            bodies[3] = again
+            assert.equal("STATE_CORRUPT", registry.replay_error("part", bodies))
+        end
+    end)
+
+    it("35.6 is not read into a state that has a history, and its base comes once", function()
+        local head = op("engine_state", pack(">I8 I8 I8", 3, 0, 0))
+        local base = op("witness_base", pack(">I8", 1) .. ("\1"):rep(64))
+        local digests = op("witness_digests", ("\2"):rep(64))
+        assert.equal("STATE_CORRUPT", registry.replay_error("part", { head .. base .. digests .. base .. digests }))
+        assert.equal("STATE_CORRUPT", registry.replay_error("part", { head .. op("witness_base", pack(">I8", 0) .. ("\1"):rep(64))
+            .. op("witness_digests", ("\2"):rep(96)) }))
+        local genesis = registry.new().state
+        local good, why = pcall(genesis.replay, genesis, "part", head, 1, ("\0"):rep(32))
+        assert.is_false(good)
+        assert.equal("STATE_CORRUPT", why.error)
+    end)
+
+    it("35.6 is whole before the first record behind it", function()
+        local head = op("engine_state", pack(">I8 I8 I8", 3, 0, 0))
+        local base = op("witness_base", pack(">I8", 1) .. ("\1"):rep(64))
+        local state = registry.blank()
+        state:replay("part", head .. base .. op("witness_digests", ("\2"):rep(32)), 1, ("\0"):rep(32))
+        for _, kind in ipairs({ "change", "note" }) do
+            local body = kind == "change" and bound or op("anchor_confirmed", pack(">I8", 7) .. ("\5"):rep(32))
+            local good, why = pcall(state.replay, state, kind, body, 9, ("\1"):rep(32))
+            assert.is_false(good)
+            assert.equal("STATE_CORRUPT", why.error)
+        end
+    end)
+
     it("35.6 removes, clears and deletes nothing", function()
         for _, removal in ipairs({ registry.delete("s"), registry.clear("s", 17), op("purge"), op("rebase", pack(">I8", 1)),
             op("verdict", "") }) do

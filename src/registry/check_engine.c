@@ -116,7 +116,7 @@ static enum signer_error engine_state(struct draft *draft, struct reader *payloa
     uint64_t open_number = reader_be64(payload);
     uint64_t purge_seq = reader_be64(payload);
     if (!reader_done(payload) || generation == 0) return draft_broken(draft, "ENGINE_STATE has a wrong form");
-    if (globals->has_engine_state || draft->op_count != 0 || draft->state->witness.has_base)
+    if (globals->has_engine_state || draft->state->witness.has_base)
         return draft_broken(draft, "ENGINE_STATE: first op only");
     globals->has_engine_state = true;
     globals->engine_generation = generation;
@@ -180,7 +180,7 @@ static enum signer_error checkpoint_set(struct draft *draft, struct reader *payl
         uint64_t base = state_witness_base(draft->state);
         if (generation < base || generation > state_generation(draft->state))
             return draft_broken(draft, "CHECKPOINT_SET: not within the retained history");
-        if (generation > base) draft->rebase = generation;
+        draft->rebase = generation;
     }
     draft->globals.has_checkpoint[kind] = true;
     memcpy(draft->globals.checkpoint[kind], checkpoint, CHECKPOINT_BYTES);
