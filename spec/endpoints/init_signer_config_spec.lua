@@ -67,6 +67,19 @@ describe("init_signer_config", function()
         return code
     end
 
+    it("calls memory that runs out by its name, never a bad value", function()
+        local nth = 0
+        repeat
+            nth = nth + 1
+            signer.test_fault.arm("allocation", "error", nth)
+            local _, envelope = engine:call("init_signer_config", { profile = "development", max_sessions = 5 })
+            local struck = signer.test_fault.hits("allocation") >= nth
+            signer.test_fault.clear()
+            if envelope then assert.equal("internal_error", envelope.code, envelope.message) end
+        until not struck
+        assert.is_true(nth > 2)
+    end)
+
     it("CFG-5 installs once, answers the same bytes again, refuses others", function()
         local first = install({ profile = "development" })
         assert.same({

@@ -41,8 +41,9 @@ enum signer_error settings_put(struct settings *candidate, enum setting setting,
     }
     candidate->value[setting] = copy;
     int word;
-    if (setting != SETTING_PROFILE || settings_word(candidate, setting, &word, NULL) == SIGNER_OK) return SIGNER_OK;
-    return refuse(setting, why, "must be production or development");
+    enum signer_error error = setting == SETTING_PROFILE ? settings_word(candidate, setting, &word, NULL) : SIGNER_OK;
+    if (error == ERR_OUT_OF_MEMORY) return fail_plain(why, error);
+    return error ? refuse(setting, why, "must be production or development") : SIGNER_OK;
 }
 
 static int compare_u16(const void *a, const void *b) {
