@@ -72,12 +72,12 @@ describe("init_signer_config", function()
         repeat
             nth = nth + 1
             signer.test_fault.arm("allocation", "error", nth)
-            local _, envelope = engine:call("init_signer_config", { profile = "development", max_sessions = 5 })
+            local good, problem = pcall(signer.settings.candidate, { profile = "development", max_sessions = 5 })
             local struck = signer.test_fault.hits("allocation") >= nth
             signer.test_fault.clear()
-            if envelope then assert.equal("internal_error", envelope.code, envelope.message) end
+            if not good then assert.equal("OUT_OF_MEMORY", problem.error, problem.detail) end
         until not struck
-        assert.is_true(nth > 2)
+        assert.is_true(nth > 3)
     end)
 
     it("CFG-5 installs once, answers the same bytes again, refuses others", function()
