@@ -30,7 +30,7 @@ static enum signer_error match_shares(const struct scalar **ordered, const struc
 }
 
 static enum signer_error ensure_open(struct frost_round *round, const struct frost_signing_package *package,
-                              const struct frost_public_package *keys, const struct frost_root *root) {
+                                     const struct frost_public_package *keys, const struct frost_root *root) {
     return round->count > 0 ? SIGNER_OK : frost_round_open(round, package, &keys->verifying_key, root);
 }
 

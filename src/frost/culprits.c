@@ -1,5 +1,6 @@
-/* Search for bad shares: a set of shares is good when a sum of their equations with random weights of 128
- * bits cancels, up to a chance of 2^-128. The shares of a bad set are checked alone. Public data throughout. */
+/* Search for bad shares: a set of shares is good when a sum of their equations with fresh random weights of 128
+ * bits cancels, up to a chance of 2^-128. A bad set is halved, and few shares are checked alone. Public data
+ * throughout. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +9,8 @@
 #include "frost/signing.h"
 
 #define TERMS_A_SHARE 3     /* D, E, Y */
-#define SINGLE_SHARES 8     /* up to here every share by itself is quicker */
-#define SINGLE_BAD_SHARES 8 /* after so many, every share by itself: most blocks would be bad */
+#define SINGLE_SHARES 4     /* up to here every share by itself is quicker */
+#define SINGLE_BAD_SHARES 8 /* after so many, every share by itself: most sets would be bad */
 
 struct search {
     const struct frost_round *round;
@@ -22,29 +23,8 @@ struct search {
     struct scalar *bases;     /* factor of G, one a share */
     struct point_term *chosen;
     bool *bad;
+    size_t found;
 };
-
-/* Weights that nobody could foresee when the shares were made: drawn from a hash over all of them and
- * over what they are checked against. */
-static void begin_weights(struct draw *draw, const struct search *search) {
-    uint8_t seed[HASH_BYTES], raw[POINT_BYTES];
-    crypto_hash_sha256_state state;
-    sha256_begin(&state);
-    sha256_update(&state, search->round->commitment_x, XONLY_BYTES);
-    scalar_encode(raw, &search->round->challenge);
-    sha256_update(&state, raw, SCALAR_BYTES);
-    for (size_t i = 0; i < search->package->count; i++) {
-        const struct frost_package_entry *entry = &search->package->entries[i];
-        const struct point *share = frost_verifying_share(search->keys, &entry->identifier);
-        sha256_update(&state, entry->identifier.bytes, FROST_IDENTIFIER_BYTES);
-        sha256_update(&state, entry->commitments.encoded, FROST_COMMITMENTS_BYTES);
-        scalar_encode(raw, search->shares[i]);
-        sha256_update(&state, raw, SCALAR_BYTES);
-        if (share && point_encode(raw, share) == SIGNER_OK) sha256_update(&state, raw, POINT_BYTES);
-    }
-    sha256_finish(&state, seed);
-    draw_begin(draw, seed);
-}
 
 /* The terms of w * (D + rho * E + c * lambda * Y' - z * G), Y' = Y or -Y, plus the tweak's point, or the
  * negative of that sum (frost 4). */
@@ -80,7 +60,7 @@ static enum signer_error set_all_terms(struct search *search) {
         identifiers[i] = search->package->entries[i].identifier;
     error = frost_lagrange(lagrange, identifiers, count);
     if (error != SIGNER_OK) goto cleanup;
-    begin_weights(&draw, search);
+    draw_begin_fresh(&draw);
     for (size_t i = 0; i < count && error == SIGNER_OK; i++) {
         const struct point *share = frost_verifying_share(search->keys, &identifiers[i]);
         struct scalar weight;
@@ -121,30 +101,30 @@ static enum signer_error check_alone(struct search *search, size_t i) {
     return search->bad[i] ? SIGNER_OK : error;
 }
 
-/* About as many blocks as shares in a block: the sums of all blocks cost one look at every share, and a
- * bad block as many single checks as there are blocks. */
-static size_t block_size(size_t count) {
-    size_t size = 1;
-    while ((size + 1) * (size + 1) <= count)
-        size++;
-    return size;
-}
-
-/* Blocks that hold are left behind; the shares of the others are checked alone, and so is everything after a
- * few bad ones. */
-static enum signer_error search_all(struct search *search) {
-    size_t found = 0, count = search->package->count, size = block_size(count);
-    bool blocks = count > SINGLE_SHARES;
-    enum signer_error error = blocks ? set_all_terms(search) : SIGNER_OK;
-    for (size_t from = 0; from < count && error == SIGNER_OK; from += size) {
-        size_t to = count - from < size ? count : from + size;
-        if (blocks && found < SINGLE_BAD_SHARES && set_is_good(search, from, to)) continue;
-        for (size_t i = from; i < to && error == SIGNER_OK; i++) {
-            error = check_alone(search, i);
-            if (search->bad[i]) found++;
-        }
+static enum signer_error check_each(struct search *search, size_t from, size_t to) {
+    enum signer_error error = SIGNER_OK;
+    for (size_t i = from; i < to && error == SIGNER_OK; i++) {
+        error = check_alone(search, i);
+        if (search->bad[i]) search->found++;
     }
     return error;
+}
+
+/* `known`: there is a bad share in the set. Where the first half of such a set has none, the second has. */
+static enum signer_error search_set(struct search *search, size_t from, size_t to, bool known) {
+    size_t middle = from + (to - from) / 2, before = search->found;
+    if (to - from <= SINGLE_SHARES || before >= SINGLE_BAD_SHARES) return check_each(search, from, to);
+    if (!known && set_is_good(search, from, to)) return SIGNER_OK;
+    enum signer_error error = search_set(search, from, middle, false);
+    if (error != SIGNER_OK) return error;
+    return search_set(search, middle, to, search->found == before);
+}
+
+/* That the set as a whole is bad is what the search is asked for; where it is not, it ends in single checks. */
+static enum signer_error search_all(struct search *search) {
+    size_t count = search->package->count;
+    enum signer_error error = count > SINGLE_SHARES ? set_all_terms(search) : SIGNER_OK;
+    return error == SIGNER_OK ? search_set(search, 0, count, true) : error;
 }
 
 enum signer_error frost_round_find_culprits(const struct frost_round *round,

@@ -64,7 +64,7 @@ enum signer_error frost_round_check_own_share(const struct frost_round *round,
                                               const struct frost_package_entry *entry, const struct scalar *share,
                                               const struct scalar *weight, const struct point *verifying_share);
 /* The bad ones among all shares (`shares` in the order of the package), ascending into `culprits`, which
- * has room for package->count: by random-weighted sums over blocks, with verdicts equal to those of
+ * has room for package->count: by random-weighted sums over halves, with verdicts equal to those of
  * frost_round_check_share. ERR_FROST_UNKNOWN_IDENTIFIER: a verifying share is missing. */
 enum signer_error frost_round_find_culprits(const struct frost_round *round,
                                             const struct frost_signing_package *package,
