@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/declassify.h"
 #include "base/fault.h"
 #include "frost/draw.h"
 #include "frost/signing.h"
@@ -104,6 +105,7 @@ static enum signer_error check_equation(const struct frost_round *round, const s
     scalar_mul(&key, blind, weight);
     scalar_mul(&base, blind, share);
     scalar_negate(&base, &base);
+    DECLASSIFY(base);
     frost_adjust_point(&adjusted, &round->adjustment);
     const struct point_term terms[] = {
         {&hiding, &entry->commitments.hiding},
