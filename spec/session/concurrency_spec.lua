@@ -80,6 +80,24 @@ describe("concurrency", function()
         assert.equal(2, select(2, count(finish(second), "consumed_nonce_replay")))
     end)
 
+    it("D-120 calls that came while a sync hung share the next one", function()
+        local package, others = group:prepare(), {}
+        for i = 1, 7 do
+            local options = { session = "share-" .. i }
+            others[i] = round2(group:prepare(options), options)
+        end
+        fault.arm("sync", "pause")
+        local first = start({ round2(package) })
+        await("sync", 1)
+        local written = fault.hits("write")
+        local running = start(others)
+        await("write", written + 7)
+        fault.release()
+        assert.equal(1, (count(finish(first))))
+        assert.equal(7, (count(finish(running))))
+        assert.is_true(fault.hits("sync") < 8, fault.hits("sync") .. " syncs")
+    end)
+
     it("D-120 a call for another session goes on while a sync hangs", function()
         local package = group:prepare()
         assert(group:open({ session = "second" }))

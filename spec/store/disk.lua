@@ -43,7 +43,8 @@ end
 --- All names and contents below a directory, for "nothing was changed".
 function disk.picture(path)
     local lines = {}
-    local list = "cd '%s' && find . -printf '%%p %%m %%y %%s\\n' | sort; find . -type f | sort | xargs -r sha256sum"
+    local list = "cd '%s' && find . -type d -printf '%%p %%m d\\n' -o -printf '%%p %%m %%y %%s\\n' | sort; "
+        .. "find . -type f | sort | xargs -r sha256sum" -- the size of a folder is the file system's affair
     local pipe = assert(io.popen(list:format(path)))
     for line in pipe:lines() do
         if not line:find("state.lock", 1, true) then lines[#lines + 1] = line end
