@@ -35,14 +35,25 @@ static struct session *check_session(lua_State *L, struct test_state *test, int 
 }
 
 static int new_changes(lua_State *L) {
-    struct changes *changes = lua_newuserdatauv(L, sizeof *changes, 1);
-    changes_init(changes);
+    struct test_changes *test = lua_newuserdatauv(L, sizeof *test, 1);
+    changes_init(&test->changes);
+    test->held = NULL;
     luaL_setmetatable(L, TEST_CHANGES);
     return 1;
 }
 
+void test_changes_hold(lua_State *L, int index, struct vault *vault) {
+    struct test_changes *test = luaL_checkudata(L, index, TEST_CHANGES);
+    luaL_argcheck(L, !test->held || test->held == vault, index, "changes of one engine");
+    if (!test->held) vault_retain(vault);
+    test->held = vault;
+}
+
 static int free_changes(lua_State *L) {
-    changes_free(check_changes(L, 1));
+    struct test_changes *test = luaL_checkudata(L, 1, TEST_CHANGES);
+    changes_free(&test->changes);
+    vault_drop(test->held);
+    test->held = NULL;
     return 0;
 }
 
@@ -64,7 +75,9 @@ static int changes_counted(lua_State *L) {
 }
 
 static int changes_add(lua_State *L) {
-    changes_join(check_changes(L, 1), check_changes(L, 2));
+    struct test_changes *more = luaL_checkudata(L, 2, TEST_CHANGES);
+    if (more->held) test_changes_hold(L, 1, more->held);
+    changes_join(check_changes(L, 1), &more->changes);
     return 0;
 }
 
@@ -211,6 +224,7 @@ static int build_key_packages(lua_State *L) {
     lua_Integer count = luaL_len(L, 4);
     struct seat_key seats[PARTICIPANTS_MAX];
     luaL_argcheck(L, count <= (lua_Integer)PARTICIPANTS_MAX, 4, "too many");
+    test_changes_hold(L, 1, vault);
     for (lua_Integer i = 0; i < count; i++) {
         lua_geti(L, 4, i + 1);
         lua_geti(L, -1, 1);

@@ -237,6 +237,7 @@ static int build_refreshes_open(lua_State *L) {
         lua_geti(L, 4, (lua_Integer)i + 1);
         read_open_refresh(L, &refreshes[i], wallet, (struct bytes){encoded.data, encoded.len});
     }
+    test_changes_hold(L, 1, engine->vault);
     if (error == SIGNER_OK) change_refreshes_open(changes, engine->vault, id, len, refreshes, count);
     buffer_free(&encoded);
     binding_check(L, error, NULL);

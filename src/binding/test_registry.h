@@ -16,4 +16,12 @@ struct test_state {
     struct state *state;
 };
 
+/* The userdata of TEST_CHANGES. What its builders decoded lies in a vault, which must outlive it. */
+struct test_changes {
+    struct changes changes; /* first: the userdata is taken for one */
+    struct vault *held;
+};
+/* Keeps the vault of the changes at `index` until they are freed; always the same one. */
+void test_changes_hold(lua_State *L, int index, struct vault *vault);
+
 #endif
