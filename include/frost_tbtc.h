@@ -49,7 +49,7 @@
  *
  * Lines for the operator (warnings of the start, policy decisions, causes) go to descriptor 2, one
  * write a line. Where it is closed, full or a pipe that nobody reads they are lost: no call fails for
- * that, no SIGPIPE reaches the host, no handler or mask of it is changed.
+ * that, no SIGPIPE or SIGXFSZ reaches the host, no handler or mask of it is changed.
  * Every call may answer validation_error and internal_error; all but version, abi_version,
  * free_buffer, init_signer_config and roast_liveness_policy also provenance_gate_rejected. Further
  * codes stand under Errors. */

@@ -90,6 +90,15 @@ describe("host", function()
         assert.is_true(tonumber(run.out:match("shares (%d+)")) > 0, run.out)
     end)
 
+    it("whose files may not grow gets an answer, not the signal that ends programs", function()
+        for _, bytes in ipairs({ 1000, 20000, 200000 }) do
+            local run = host.run("limit_host", nil, ("%s %d"):format(folder, bytes))
+            assert.are.equal(0, run.status, run.err)
+            assert.truthy(run.out:find('round1 1 {"code":"internal_error"', 1, true), run.out)
+            assert.truthy(run.out:find('"reason_code":"state_io"', 1, true), run.out)
+        end
+    end)
+
     it("that cancels a thread amid a call: the call ends first, its share is given, others are served", function()
         if child.sanitized then return end
         local run = host.run("cancel_host", "-rdynamic -lpthread", folder)

@@ -21,18 +21,24 @@ struct held_notices *notice_hold(struct held_notices *lines) {
     return before;
 }
 
-/* SIGPIPE of a write comes to the thread that writes. It is held back meanwhile and taken away, unless
- * one was waiting before: that one is the host's. */
+/* SIGPIPE and SIGXFSZ of a write come to the thread that writes. They are held back meanwhile, and the one that
+ * came is taken away, unless one was waiting before: that one is the host's. */
 static void write_out(const char *lines, size_t len) {
     const int before = errno;
-    sigset_t pipe, old, waiting;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    if (pthread_sigmask(SIG_BLOCK, &pipe, &old) != 0) return;
-    const bool foreign = sigpending(&waiting) == 0 && sigismember(&waiting, SIGPIPE) == 1;
-    if (write(STDERR_FILENO, lines, len) < 0 && errno == EPIPE && !foreign) {
+    sigset_t held_back, old, waiting;
+    sigemptyset(&held_back);
+    sigaddset(&held_back, SIGPIPE);
+    sigaddset(&held_back, SIGXFSZ);
+    if (pthread_sigmask(SIG_BLOCK, &held_back, &old) != 0) return;
+    const bool known = sigpending(&waiting) == 0;
+    const bool written = write(STDERR_FILENO, lines, len) >= 0;
+    const int number = written ? 0 : errno == EPIPE ? SIGPIPE : errno == EFBIG ? SIGXFSZ : 0;
+    if (number != 0 && !(known && sigismember(&waiting, number) == 1)) {
         const struct timespec now = {0, 0};
-        while (sigtimedwait(&pipe, NULL, &now) < 0 && errno == EINTR) {
+        sigset_t came;
+        sigemptyset(&came);
+        sigaddset(&came, number);
+        while (sigtimedwait(&came, NULL, &now) < 0 && errno == EINTR) {
         }
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,38 @@ static ssize_t write_wrongly(int descriptor, const void *data, size_t len, off_t
 }
 #endif
 
+/* A write past the limit on file sizes answers EFBIG and sends SIGXFSZ, which would end the host: it is held
+ * back meanwhile and taken away. */
+static bool hold_size_signal(sigset_t *signal, sigset_t *before) {
+    sigemptyset(signal);
+    sigaddset(signal, SIGXFSZ);
+    return pthread_sigmask(SIG_BLOCK, signal, before) == 0;
+}
+
+static void release_size_signal(const sigset_t *signal, const sigset_t *before, bool struck) {
+    static const struct timespec now = {0, 0};
+    const int kept = errno;
+    if (struck && !sigismember(before, SIGXFSZ)) sigtimedwait(signal, NULL, &now);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+    errno = kept;
+}
+
+static ssize_t plain_pwrite(int descriptor, const void *data, size_t len, off_t offset) {
+    sigset_t signal, before;
+    if (!hold_size_signal(&signal, &before)) return -1;
+    ssize_t put = pwrite(descriptor, data, len, offset);
+    release_size_signal(&signal, &before, put < 0 && errno == EFBIG);
+    return put;
+}
+
+static int plain_ftruncate(int descriptor, off_t len) {
+    sigset_t signal, before;
+    if (!hold_size_signal(&signal, &before)) return -1;
+    int result = ftruncate(descriptor, len);
+    release_size_signal(&signal, &before, result != 0 && errno == EFBIG);
+    return result;
+}
+
 static ssize_t system_pwrite(void *context, int descriptor, const void *data, size_t len, off_t offset) {
     (void)context;
     enum fault_kind kind = fault_hit(FAULT_WRITE);
@@ -100,7 +133,7 @@ static ssize_t system_pwrite(void *context, int descriptor, const void *data, si
     if (kind == FAULT_WRITE_LIES && len > 0) return write_wrongly(descriptor, data, len, offset);
 #endif
     if (kind != FAULT_NONE) return fault_errno(kind);
-    return pwrite(descriptor, data, len, offset);
+    return plain_pwrite(descriptor, data, len, offset);
 }
 
 static int system_fsync(void *context, int descriptor) {
@@ -134,7 +167,7 @@ static int system_ftruncate(void *context, int descriptor, off_t len) {
     (void)context;
     enum fault_kind kind = fault_hit(FAULT_WRITE);
     if (kind != FAULT_NONE) return fault_errno(kind);
-    return ftruncate(descriptor, len);
+    return plain_ftruncate(descriptor, len);
 }
 
 static int system_fstat(void *context, int descriptor, struct stat *out) {
