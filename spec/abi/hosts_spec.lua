@@ -72,6 +72,7 @@ describe("host", function()
         assert.are.equal(0, run.status, run.err)
         assert.are.equal("invalid_configuration_value", lines(run)[1].reply:match('"reason_code":"([^"]+)"'), run.out)
         assert.are.same({ "waiting 0", "waiting 1" }, { run.out:match("(waiting %d)\n(waiting %d)") })
+        assert.truthy(run.out:find("full passed", 1, true), run.out)
     end)
 
     it("that runs out of memory at any allocation gets an answer that it can give back", function()

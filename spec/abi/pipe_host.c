@@ -1,4 +1,6 @@
-/* A host whose stderr is a pipe that nobody reads any more, and that leaves SIGPIPE as it was. */
+/* A host whose stderr is a pipe that nobody reads any more, and that leaves SIGPIPE as it was; then one that is
+ * full, whose reader stands still. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -35,5 +37,15 @@ int main(int count, char **arguments) {
     raise(SIGPIPE);
     host_free((TbtcBuffer){foreign, sizeof foreign});
     printf("waiting %d\n", pending());
+
+    char block[4096] = {0};
+    if (pipe(ends) != 0 || fcntl(ends[1], F_SETFL, O_NONBLOCK) != 0) return 2;
+    while (write(ends[1], block, sizeof block) > 0) {
+    }
+    fcntl(ends[1], F_SETFL, 0);
+    dup2(ends[1], STDERR_FILENO);
+    alarm(20); /* a call that waits for the reader */
+    host_free((TbtcBuffer){foreign, sizeof foreign});
+    puts("full passed");
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "base/notice.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -25,6 +26,10 @@ struct held_notices *notice_hold(struct held_notices *lines) {
  * came is taken away, unless one was waiting before: that one is the host's. */
 static void write_out(const char *lines, size_t len) {
     const int before = errno;
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    const bool full = poll(&out, 1, 0) == 0; /* a pipe without room for PIPE_BUF: a call would stand still */
+    errno = before;
+    if (full) return;
     sigset_t held_back, old, waiting;
     sigemptyset(&held_back);
     sigaddset(&held_back, SIGPIPE);
