@@ -54,18 +54,30 @@ function bench:finish()
     os.execute("rm -r '" .. self.folder .. "'")
 end
 
+function bench:note(row, started)
+    local elapsed = luv.hrtime() - started
+    if not self.samples[row] then
+        self.samples[row] = {}
+        self.order[#self.order + 1] = row
+    end
+    table.insert(self.samples[row], elapsed / 1e6)
+end
+
 --- One timed call; secret members of request and reply are handles in lists beside them.
 function bench:call(name, request, secrets)
     local start = luv.hrtime()
     local reply, made = self.engine:call(name, request, secrets)
-    local elapsed = luv.hrtime() - start
+    self:note(name, start)
     if not reply then error(("%s: %s: %s"):format(name, made.code, made.message), 0) end
-    if not self.samples[name] then
-        self.samples[name] = {}
-        self.order[#self.order + 1] = name
-    end
-    table.insert(self.samples[name], elapsed / 1e6)
     return reply, made
+end
+
+--- One timed call that has to fail with `code`.
+function bench:fail(row, code, name, request)
+    local start = luv.hrtime()
+    local reply, problem = self.engine:call(name, request)
+    self:note(row, start)
+    if reply or problem.code ~= code then error(("%s does not fail with %s"):format(row, code), 0) end
 end
 
 --- The list without its entry for `own`.
@@ -108,6 +120,16 @@ function bench:make_key()
     end
 end
 
+--- The shares with another last digit in the middle one.
+local function with_bad_share(shares)
+    local list = table.move(shares, 1, #shares, 1, {})
+    local middle = #list // 2 + 1
+    local text = list[middle].data_hex
+    list[middle] = { identifier = list[middle].identifier,
+        data_hex = text:sub(1, -2) .. ("%x"):format(tonumber(text:sub(-1), 16) ~ 1) }
+    return list
+end
+
 --- One signature by the first members, in a session of its own.
 function bench:sign(session)
     local included = {}
@@ -135,6 +157,9 @@ function bench:sign(session)
     end
     self:call("verify_signature_share", { session_id = session, signing_package_hex = package,
         signature_share_hex = shares[1].data_hex, member_identifier = 1 })
+    self:fail("interactive_aggregate, one bad share", "aggregate_share_verification_failed",
+        "interactive_aggregate", { session_id = session,
+        attempt_id = attempt, signing_package_hex = package, signature_shares = with_bad_share(shares) })
     self:call("interactive_aggregate", { session_id = session, attempt_id = attempt, signing_package_hex = package,
         signature_shares = shares })
 end
@@ -172,20 +197,4 @@ for _, group in ipairs(options.groups) do
     end
 end
 
---- One durable append of about a record, where the stores were: median in ms.
-local function sync_time()
-    local path = (os.getenv("TMPDIR") or "/tmp") .. "/signer-bench-sync"
-    local file, times = assert(luv.fs_open(path, "a", 384)), {}
-    for round = 1, 25 do
-        local start = luv.hrtime()
-        luv.fs_write(file, ("r"):rep(400))
-        luv.fs_fdatasync(file)
-        times[round] = (luv.hrtime() - start) / 1e6
-    end
-    luv.fs_close(file)
-    luv.fs_unlink(path)
-    return summary(times).median_ms
-end
-
-report.sync_ms = sync_time()
 if options.json then print(json.encode(report)) end

@@ -1,7 +1,8 @@
 /* Round 2 through the C entry points, beside what it is made of; and two threads that sign for two seats.
  * The store is in FOLDER, the clock is the wall's. Writes lines that scripts/bench reads, nanoseconds:
  *   call WHOLE CODEC GATES RECORD CRYPTO OTHER ODD    one call of round 2, R odd or not
- *   bare SIGN DECODE SYNC                             the same share, package and a sync by themselves
+ *   bare SIGN DECODE SYNC                             such a share, package and sync by themselves
+ *   verify ANEW OPEN                                  one share of a package, then one more of it
  *   threads ONE TWO CALM_ONE CALM_TWO                 the same signing, and the same arithmetic, on one and two
  * Usage: calls FOLDER PASSES t/n */
 #include <fcntl.h>
@@ -39,7 +40,6 @@ struct signing {
     char attempt[80];
     char *round2; /* request */
     struct buffer package;
-    struct frost_nonces nonces; /* any: a bare share has to cost the same, not to be the same */
 };
 
 static double now(void) {
@@ -273,19 +273,35 @@ static void tell_call(const struct signing *signing, double whole) {
     frost_signing_package_free(&package);
 }
 
-static void tell_bare(struct group *group, const struct signing *signing, int file, unsigned round) {
-    struct frost_signing_package package;
+/* Everything drawn anew, as it is for the call. */
+static void tell_bare(const struct group *group, int file, unsigned round) {
+    struct frost_package_entry *entries = malloc(group->threshold * sizeof *entries);
+    struct frost_signing_package made, package;
+    struct frost_nonces nonces;
+    struct buffer raw;
+    uint8_t random[2][32], share[FROST_SHARE_BYTES];
+    must(entries != NULL, "memory");
+    randombytes_buf(random, sizeof random);
+    must(frost_nonces_from_random(&nonces, &group->packages[0], random[0], random[1]) == SIGNER_OK, "nonces");
+    memcpy(entries, group->cases[0].package.entries, group->threshold * sizeof *entries);
+    entries[0].commitments = nonces.commitments;
+    must(frost_signing_package_make(&made, entries, group->threshold, random[0], 32) == SIGNER_OK, "package");
+    buffer_init(&raw);
+    must(frost_signing_package_encode(&raw, &made) == SIGNER_OK, "package");
     double start = now();
-    run_round2(group, 1);
-    double sign = now() - start;
-    start = now();
-    must(frost_signing_package_decode(&package, signing->package.data, signing->package.len) == SIGNER_OK, "decode");
+    must(frost_signing_package_decode(&package, raw.data, raw.len) == SIGNER_OK, "decode");
     double decode = now() - start;
-    frost_signing_package_free(&package);
+    start = now();
+    must(frost_sign(share, &package, &nonces, &group->packages[0], NULL) == SIGNER_OK, "share");
+    double sign = now() - start;
     printf("bare %.0f %.0f %.0f\n", sign, decode, bare_sync(file, round));
+    frost_signing_package_free(&made);
+    frost_signing_package_free(&package);
+    buffer_free(&raw);
+    free(entries);
 }
 
-static void run_split(struct group *group, struct seat *seat, const char *folder, int passes) {
+static void run_split(const struct group *group, struct seat *seat, const char *folder, int passes) {
     int file = open_sync_file(folder);
     for (int round = 0; round < passes * CALLS; round++) {
         struct signing signing;
@@ -297,10 +313,51 @@ static void run_split(struct group *group, struct seat *seat, const char *folder
         double start = now();
         signing_round2(&signing);
         tell_call(&signing, now() - start);
-        tell_bare(group, &signing, file, (unsigned)round);
+        tell_bare(group, file, (unsigned)round);
         signing_end(&signing);
     }
     close(file);
+}
+
+/* -- share verification -------------------------------------------------------------------------------------- */
+
+/* A package that the engine has not seen; no share is valid under it, which costs the same. */
+static char *verify_request(const struct group *group, uint32_t number) {
+    struct buffer raw;
+    struct frost_signing_package package = group->cases[0].package;
+    uint8_t share[FROST_SHARE_BYTES], text[4];
+    char share_text[2 * FROST_SHARE_BYTES + 1];
+    memcpy(text, &number, sizeof text);
+    package.message = text;
+    package.message_len = sizeof text;
+    buffer_init(&raw);
+    must(frost_signing_package_encode(&raw, &package) == SIGNER_OK, "package");
+    scalar_encode(share, &group->cases[0].shares[0].share);
+    char *packed = hex(&raw);
+    char *body = format("{\"session_id\":\"wallet\",\"signing_package_hex\":\"%s\",\"signature_share_hex\":\"%s\","
+                        "\"member_identifier\":1}",
+                        packed, sodium_bin2hex(share_text, sizeof share_text, share, sizeof share));
+    free(packed);
+    buffer_free(&raw);
+    return body;
+}
+
+static double verify_once(const char *body) {
+    double start = now();
+    char *reply = call(frost_tbtc_verify_signature_share, body);
+    double took = now() - start;
+    must(strstr(reply, "\"invalid\"") != NULL, reply);
+    free(reply);
+    return took;
+}
+
+static void run_verifications(const struct group *group, int passes) {
+    for (int round = 0; round < passes * CALLS; round++) {
+        char *body = verify_request(group, (uint32_t)round);
+        double anew = verify_once(body);
+        printf("verify %.0f %.0f\n", anew, verify_once(body));
+        free(body);
+    }
 }
 
 /* -- two seats on two threads ---------------------------------------------------------------------------------- */
@@ -408,6 +465,7 @@ int main(int argc, char **argv) {
     for (uint16_t i = 0; i < SEATS; i++)
         seat_make(&seats[i], &group, (uint16_t)(i + 1));
     run_split(&group, &seats[0], argv[1], atoi(argv[2]));
+    run_verifications(&group, atoi(argv[2]));
     run_threads(seats, atoi(argv[2]));
     return 0;
 }

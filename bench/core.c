@@ -1,8 +1,8 @@
 /* Times the core and, where it was built, the Rust crate in alternating passes. Writes lines that
  * scripts/bench reads; times are processor time, so that other work on the machine counts little: `size t n`, `pass
- * operation ours theirs` (nanoseconds of one operation; theirs 0 without a peer), `threads one two` (nanoseconds of the
- * same work), `path kernel sha256`. Usage: core PASSES [PEER [t/n …]] */
-#include <pthread.h>
+ * operation ours theirs` (nanoseconds of one operation; theirs 0 without a peer), `path kernel sha256`, `library file`.
+ * Usage: core PASSES [PEER [t/n …]] */
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,7 +11,6 @@
 #include "signing.h"
 
 #define SLICE_NS 4e6 /* one side of one pass takes about this long, or one operation */
-#define THREADS 2
 
 struct operation {
     const char *name;
@@ -37,32 +36,29 @@ static struct operation ceremonies[] = {
     {"parse_dkg", "parse_dkg", run_parse_dkg, 0, 0},
 };
 
-static double read_clock(clockid_t clock) {
+static double processor_time(void) {
     struct timespec time;
-    clock_gettime(clock, &time);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-static double now(void) {
-    return read_clock(CLOCK_MONOTONIC);
-}
-
 static double time_ours(const struct operation *operation, void *subject, uint64_t count) {
-    double start = read_clock(CLOCK_THREAD_CPUTIME_ID);
+    double start = processor_time();
     operation->run(subject, count);
-    return (read_clock(CLOCK_THREAD_CPUTIME_ID) - start) / (double)count;
+    return (processor_time() - start) / (double)count;
 }
 
-/* An even number, so that both parities of R count alike. */
-static uint64_t repetitions(double one) {
-    uint64_t count = (uint64_t)(SLICE_NS / one) & ~1ull;
-    return count < 2 ? 2 : count > 10000 ? 10000 : count;
+/* So that every package, and with that both parities of R, counts alike. */
+static uint64_t repetitions(double one, uint64_t cases) {
+    uint64_t count = (uint64_t)(SLICE_NS / one) / cases * cases;
+    return count < cases ? cases : count > 8192 ? 8192 : count;
 }
 
-static void run_passes(struct operation *operations, size_t count, void *subject, struct peer *peer, int passes) {
+static void run_passes(struct operation *operations, size_t count, void *subject, uint64_t cases, struct peer *peer,
+                       int passes) {
     for (size_t i = 0; i < count; i++) {
-        operations[i].ours = repetitions(time_ours(&operations[i], subject, 2));
-        if (peer) operations[i].theirs = repetitions(peer_time(peer, operations[i].peer_name, 2));
+        operations[i].ours = repetitions(time_ours(&operations[i], subject, 2), cases);
+        if (peer) operations[i].theirs = repetitions(peer_time(peer, operations[i].peer_name, 2), cases);
     }
     for (int pass = 0; pass < passes; pass++) {
         for (size_t i = 0; i < count; i++) {
@@ -80,51 +76,25 @@ static void run_size(struct peer *peer, uint16_t threshold, uint16_t members, in
     printf("size %u %u\n", threshold, members);
     group_make(&group, threshold, members);
     if (peer) group_give(&group, peer);
-    run_passes(signing, sizeof signing / sizeof *signing, &group, peer, passes);
+    run_passes(signing, sizeof signing / sizeof *signing, &group, (uint64_t)group.case_count, peer, passes);
     group_free(&group);
     if (members > PARTICIPANTS_MAX) return;
     ceremony_make(&ceremony, threshold, members);
     if (peer) ceremony_give(&ceremony, peer);
-    run_passes(ceremonies, sizeof ceremonies / sizeof *ceremonies, &ceremony, peer, passes);
+    run_passes(ceremonies, sizeof ceremonies / sizeof *ceremonies, &ceremony, 1, peer, passes);
     ceremony_free(&ceremony);
 }
 
-/* -- two seats on two threads ---------------------------------------------------------------------- */
-
-struct seat {
-    struct group group;
-    uint64_t count;
-};
-
-static void *sign_for_seat(void *seat) {
-    struct seat *own = seat;
-    run_round2(&own->group, own->count);
-    return NULL;
-}
-
-static void run_threads(int passes) {
-    struct seat seats[THREADS];
-    for (int i = 0; i < THREADS; i++) {
-        group_make(&seats[i].group, 51, 100);
-        seats[i].count = 200;
-    }
-    for (int pass = 0; pass < passes; pass++) {
-        pthread_t threads[THREADS];
-        double start = now(), start_work = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-        for (int i = 0; i < THREADS; i++)
-            sign_for_seat(&seats[i]);
-        double one = now() - start, work = read_clock(CLOCK_PROCESS_CPUTIME_ID) - start_work;
-        start = now();
-        start_work = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-        for (int i = 0; i < THREADS; i++)
-            must(pthread_create(&threads[i], NULL, sign_for_seat, &seats[i]) == 0, "thread");
-        for (int i = 0; i < THREADS; i++)
-            pthread_join(threads[i], NULL);
-        printf("threads %.0f %.0f %.4f\n", one, now() - start,
-               (read_clock(CLOCK_PROCESS_CPUTIME_ID) - start_work) / work);
-    }
-    for (int i = 0; i < THREADS; i++)
-        group_free(&seats[i].group);
+/* The file that the curve library was loaded from: its name carries the version of its interface. */
+static void tell_library(void) {
+    Dl_info info;
+    void *address;
+    secp256k1_context *(*function)(unsigned) = secp256k1_context_create;
+    memcpy(&address, &function, sizeof address);
+    const char *name = dladdr(address, &info) != 0 ? strrchr(info.dli_fname, '/') : NULL;
+    char *real = name ? realpath(info.dli_fname, NULL) : NULL;
+    printf("library %s\n", real ? strrchr(real, '/') + 1 : "linked");
+    free(real);
 }
 
 int main(int argc, char **argv) {
@@ -132,6 +102,7 @@ int main(int argc, char **argv) {
     struct peer peer, *with = NULL;
     int passes = argc > 1 ? atoi(argv[1]) : 11;
     printf("path %s %s\n", kernel_name(), sha256_name());
+    tell_library();
     must(sodium_init() >= 0, "libsodium");
     if (argc > 2 && strcmp(argv[2], "-") != 0) {
         peer_start(&peer, argv[2]);
@@ -142,7 +113,6 @@ int main(int argc, char **argv) {
         must(sscanf(argc > 3 ? argv[i + 3] : all[i], "%u/%u", &threshold, &members) == 2, "a size is t/n");
         run_size(with, (uint16_t)threshold, (uint16_t)members, passes);
     }
-    if (argc <= 3) run_threads(passes);
     if (with) peer_stop(with);
     return 0;
 }

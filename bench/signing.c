@@ -75,12 +75,13 @@ void group_make(struct group *out, uint16_t threshold, uint16_t members) {
     randombytes_buf(seed, sizeof seed);
     must(frost_deal(out->packages, &out->keys, list, members, threshold, seed) == SIGNER_OK, "deal");
     free(list);
-    for (int odd = 0; odd < CASES; odd++)
-        make_case(&out->cases[odd], out, odd != 0);
+    out->case_count = threshold > PARTICIPANTS_MAX ? 2 : CASES_MAX;
+    for (int i = 0; i < out->case_count; i++)
+        make_case(&out->cases[i], out, i % 2 != 0);
 }
 
 void group_free(struct group *inout) {
-    for (int i = 0; i < CASES; i++) {
+    for (int i = 0; i < inout->case_count; i++) {
         struct bench_case *sample = &inout->cases[i];
         buffer_free(&sample->raw);
         frost_signing_package_free(&sample->package);
@@ -146,14 +147,14 @@ void group_give(const struct group *group, struct peer *peer) {
     peer_say_hex(peer, raw.data, raw.len);
     peer_ask(peer);
     buffer_free(&raw);
-    for (int i = 0; i < CASES; i++)
+    for (int i = 0; i < group->case_count; i++)
         give_case(group, &group->cases[i], peer);
 }
 
 /* -- operations ------------------------------------------------------------------------------------ */
 
 static struct bench_case *case_of(struct group *group, uint64_t i) {
-    return &group->cases[i % CASES];
+    return &group->cases[i % (uint64_t)group->case_count];
 }
 
 void run_round1(void *group, uint64_t count) {
