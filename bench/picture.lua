@@ -24,14 +24,15 @@ local function digits(value) return (value >= 100 and "%.0f" or value >= 10 and 
 
 function picture:grid(x, y, height)
     for _, at in ipairs({ 1, 10, 100, 1000 }) do
-        self:add('<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="#e0e0e0"/>', x + along(at), x + along(at), y, y + height)
+        self:add('<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="#e0e0e0"/>', x + along(at), x + along(at), y,
+            y + height)
         self:text(x + along(at), y + height + 10, at .. "x", 'text-anchor="middle" fill="#9e9e9e" font-size="9"')
     end
 end
 
 function picture:target(x, y, ratio, color)
-    self:add('<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="%s" stroke-width="2"/>', x + along(ratio), x + along(ratio),
-        y - 2, y + BAR + 2, color)
+    self:add('<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="%s" stroke-width="2"/>', x + along(ratio),
+        x + along(ratio), y - 2, y + BAR + 2, color)
 end
 
 --- @return number  height of the panel
@@ -46,8 +47,8 @@ function picture:panel(x, y, name, core)
     for index, size in ipairs(bars) do
         local row, at = core.rows[size][name], top + (index - 1) * STEP + 3
         self:text(left - 8, at + 10, size, 'text-anchor="end"')
-        self:add('<rect x="%.1f" y="%.1f" width="%.1f" height="%d" rx="1" fill="%s"/>', left, at, math.max(1, along(row.ratio)), BAR,
-            COLORS[rows.verdict(row) or "none"])
+        self:add('<rect x="%.1f" y="%.1f" width="%.1f" height="%d" rx="1" fill="%s"/>', left, at,
+            math.max(1, along(row.ratio)), BAR, COLORS[rows.verdict(row) or "none"])
         if row.must then
             self:target(left, at, row.must, "#212121")
             self:target(left, at, row.goal, "#9e9e9e")
@@ -81,7 +82,8 @@ function picture:stack(x, y, title, pieces, scale)
         local width = piece.us * scale
         self:add('<rect x="%.1f" y="%.1f" width="%.1f" height="16" fill="%s"/>', at, y, math.max(0.5, width), piece.color)
         if width > 62 then
-            self:text(at + width / 2, y + 12, ("%s %.0f"):format(piece.name, piece.us), 'text-anchor="middle" fill="#fff" font-size="10"')
+            self:text(at + width / 2, y + 12, ("%s %.0f"):format(piece.name, piece.us),
+                'text-anchor="middle" fill="#fff" font-size="10"')
         end
         at = at + width
     end
@@ -133,7 +135,8 @@ function picture.draw(result)
     local width = 2 * LEFT + 2 * COLUMN + GAP
     local body = self.lines
     self.lines = {}
-    self:add('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="11">', width, bottom + 8)
+    self:add('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="11">',
+        width, bottom + 8)
     self:add('<rect width="100%%" height="100%%" fill="#fff"/>')
     self:text(LEFT, 28, "Times faster than frost-secp256k1-tr 3.0.0", 'font-size="18" font-weight="bold"')
     self:text(LEFT, 46, result.machine, 'fill="#616161" font-size="10"')

@@ -5,7 +5,7 @@ rows.names = { "round1", "round2", "aggregate", "aggregate_one", "aggregate_all"
     "part1", "part2", "part3", "parse_dkg" }
 rows.titles = {
     round1 = "round 1", round2 = "round 2", aggregate = "aggregate",
-    aggregate_one = "aggregate, one bad share, one culprit named", aggregate_all = "the same, all culprits named",
+    aggregate_one = "aggregate, one bad share, one culprit named", aggregate_all = "aggregate, one bad share, all culprits named",
     verify = "verify one share, everything anew", verify_open = "verify one share in an open session",
     parse_signing = "parse a signing package", part1 = "DKG part 1", part2 = "DKG part 2", part3 = "DKG part 3",
     parse_dkg = "parse a round-1 package",
