@@ -18,6 +18,7 @@ FLAGS_bench   := -O2 -D_FORTIFY_SOURCE=2 -DSIGNER_PROBE
 FLAGS_test    := -O1 -g -DSIGNER_TEST
 FLAGS_asan    := -O1 -g -DSIGNER_TEST -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan    := -O1 -g -DSIGNER_TEST -fsanitize=thread
+FLAGS_fuzz    := -O1 -g -Wno-sign-conversion -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 # Asked once, and only when something is compiled: the packages may be missing before `deps` ran.
 PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
 PACKAGE_LIBS   = $(eval PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PACKAGE_LIBS)
@@ -28,9 +29,9 @@ LIBS = $(PACKAGE_LIBS) -lpthread -ldl
 LINK_SHARED = -shared -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-Bsymbolic $(filter -fsanitize%,$(FLAGS_$(VARIANT)))
 
 # Bindings named lua_test_*, and what they share (test_*), exist in test builds only.
-BINDINGS := $(sort $(filter-out $(if $(filter release bench,$(VARIANT)),src/binding/lua_test_%),$(wildcard src/binding/lua_*.c)))
+BINDINGS := $(sort $(filter-out $(if $(filter release bench fuzz,$(VARIANT)),src/binding/lua_test_%),$(wildcard src/binding/lua_*.c)))
 PARTS    := $(sort $(foreach d,base curve frost roast bitcoin custody store registry session runtime,$(wildcard src/$(d)/*.c))) \
-            src/binding/binding.c $(BINDINGS) $(if $(filter release bench,$(VARIANT)),,$(sort $(wildcard src/binding/test_*.c)))
+            src/binding/binding.c $(BINDINGS) $(if $(filter release bench fuzz,$(VARIANT)),,$(sort $(wildcard src/binding/test_*.c)))
 ENTRY    := $(sort $(filter-out src/abi/module.c,$(wildcard src/abi/*.c)))
 EMBEDDED := $(sort $(shell find lua policies -name '*.lua' 2>/dev/null))
 OBJECTS   = $(PARTS:%.c=$(OUT)/obj/%.o)
@@ -160,6 +161,15 @@ stress: ## compare the kernel for public points with the library for minutes (ST
 	    $(CC) -std=c11 -O2 -D_GNU_SOURCE -Isrc $$field spec/curve/*.c src/base/bytes.c src/base/error.c src/base/fault.c src/curve/*.c \
 	        $$(pkg-config --cflags --libs libsecp256k1 libsodium) -lpthread -o $(BUILD)/kernel/stress && \
 	    $(BUILD)/kernel/stress $(or $(STRESS),20) || exit 1; done
+
+FUZZERS := request_codec frost_decoders registry_bodies store_files
+
+$(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: spec/fuzz/%.c $(OBJECTS) $(OUT)/obj/gen/lua_sources.o
+	$(call SAY,link)$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(filter %.c,$^) $(filter %.o,$^) $(LIBS) -o $@
+
+fuzz: all ## fuzz the readers of hostile bytes under sanitizers, with clang (FUZZ_SECONDS=20: for each)
+	$(BUILD_WITH) VARIANT=fuzz CC=clang $(FUZZERS:%=$(BUILD)/fuzz/%)
+	@scripts/fuzz $(or $(FUZZ_SECONDS),20) $(FUZZERS)
 
 bench: all ## time the main operations, beside the Rust crate where cargo is there
 	$(BUILD_WITH) $(BUILD)/bench/core

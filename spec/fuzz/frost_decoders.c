@@ -1,9 +1,6 @@
 /* libFuzzer: whatever a FROST decoder accepts must encode to the very same bytes (D-040). The first byte
  * names the kind.
- *
- *   clang -std=c11 -O1 -g -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -Isrc \
- *       spec/fuzz/frost_decoders.c src/base/{bytes,error,fault,workers}.c src/curve/(all).c src/frost/(all).c \
- *       -lsecp256k1 -lsodium -lpthread -o build/fuzz_frost && build/fuzz_frost -max_total_time=60 */
+ * `make fuzz` builds and runs it. */
 #include <stdlib.h>
 #include <string.h>
 

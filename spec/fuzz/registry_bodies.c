@@ -4,10 +4,7 @@
  * The input is a program: a byte that says how the state begins, then ops. An op byte and a few small
  * choices become a well-formed payload, or raw bytes are taken as they are; a record ends where the program
  * says so.
- *
- *   clang -std=c11 -O1 -g -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -Isrc \
- *       spec/fuzz/registry_bodies.c src/{base,curve,frost,custody,registry}/(all).c \
- *       -lsecp256k1 -lsodium -lpthread -o build/fuzz_registry && build/fuzz_registry -max_total_time=60 */
+ * `make fuzz` builds and runs it. */
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>

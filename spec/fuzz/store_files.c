@@ -1,10 +1,7 @@
 /* libFuzzer: hostile store files against their readers (sealed-store 35.3 to 35.6). The input is a program:
  * it seals frames with chosen fields under the right key, then patches bytes of the file. Nothing may read
  * out of bounds; frames that no field and no patch spoiled are all found, and what is found was sealed.
- *
- *   clang -std=c11 -O1 -g -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -Isrc spec/fuzz/store_files.c \
- *       src/{base,curve,frost,custody,store}/(all).c -lsecp256k1 -lsodium -lpthread -o build/fuzz_store && \
- *       build/fuzz_store -max_total_time=60 */
+ * `make fuzz` builds and runs it. */
 #include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
