@@ -76,8 +76,9 @@ bool scalar_decode(struct scalar *out, const uint8_t in[SCALAR_BYTES]) {
     uint64_t reduced[4];
     for (int i = 0; i < 4; i++)
         out->limb[i] = load64(in + 8 * (3 - i));
-    uint64_t below = subtract_order(reduced, out->limb);
-    if (!below) scalar_clear(out);
+    const uint64_t below = subtract_order(reduced, out->limb);
+    for (int i = 0; i < 4; i++)
+        out->limb[i] &= -below;
     return below;
 }
 
