@@ -43,7 +43,7 @@ BUILD_WITH = +@$(MAKE) $(if $(V),,-s) --no-print-directory $(if $(filter -j% --j
 SAY = $(if $(V),,@echo "  $(1) $@";)
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash damage workload stress bench bench-store install uninstall clean lint-tree FORCE
+.PHONY: all help deps deps-quiet demo check test-build asan tsan lint crash damage workload stress fuzz bench bench-store install uninstall clean lint-tree FORCE
 
 all: deps-quiet ## build the library, the Lua module and the command (the default)
 	$(BUILD_WITH) $(BUILD)/libfrost_tbtc.so $(BUILD)/tbtc_signer.so $(BUILD)/tbtc-signer
@@ -172,7 +172,7 @@ fuzz: all ## fuzz the readers of hostile bytes under sanitizers, with clang (FUZ
 	@scripts/fuzz $(or $(FUZZ_SECONDS),20) $(FUZZERS)
 
 bench: all ## time the main operations, beside the Rust crate where cargo is there
-	$(BUILD_WITH) $(BUILD)/bench/core
+	$(BUILD_WITH) $(BUILD)/bench/core $(BUILD)/bench/store
 	$(BUILD_WITH) VARIANT=bench $(BUILD)/bench/calls
 	@scripts/bench
 
