@@ -92,7 +92,7 @@ static void *keep(void *argument) {
         must(use.round.count == keeping->package.count);
         round_use_end(&use, &keeping->package);
         struct kept_round *kept = kept_rounds_find_package(keeping->table, digest);
-        must(!kept || kept->package.count == keeping->package.count);
+        must(!kept || kept->count == keeping->package.count);
         kept_round_release(kept);
         if (i % 500 == 499) kept_rounds_forget_session(keeping->table, "odd", 3);
     }

@@ -117,13 +117,13 @@ describe("kept rounds", function()
     end)
 
     --- The package with another message, so that it is another package of the same commitments.
-    local function variant(number, len)
+    local function variant(number)
         local decoded = signer.frost.signing_package(vectors.bytes(package))
         local entries = {}
         for i, identifier in ipairs(decoded:identifiers()) do
             entries[i] = { identifier, signer.frost.commitments(decoded:commitments(identifier)) }
         end
-        local message = ("%08d"):format(number) .. ("m"):rep(len or 24)
+        local message = ("%08d"):format(number) .. ("m"):rep(24)
         return vectors.hex(signer.frost.make_signing_package(entries, message):encode())
     end
 
@@ -142,15 +142,31 @@ describe("kept rounds", function()
     end)
 
     it("D-066 a cap on their bytes holds", function()
-        local long, number = 32000, 0
+        local decoded = signer.frost.signing_package(vectors.bytes(package))
+        local commitments = signer.frost.commitments(decoded:commitments(1))
+        local function wide(number)
+            local entries = {}
+            for member = 1, 200 do entries[member] = { member, commitments } end
+            return vectors.hex(signer.frost.make_signing_package(entries, "message " .. number):encode())
+        end
+        local number, before = 0, nil
         repeat
-            number = number + 1
-            local before = info()
-            assert.equal("invalid", group:verify_share(variant(number, long), shares[1]).verdict)
+            number, before = number + 1, info()
+            assert.equal("invalid", group:verify_share(wide(number), shares[1]).verdict)
             assert.is_true(info().bytes <= info().bytes_max)
         until info().count <= before.count
         assert.is_true(info().count < info().count_max)
-        assert.is_true(info().bytes > info().bytes_max - 2 * long)
+        assert.is_true(info().bytes > info().bytes_max * 0.98)
+    end)
+
+    it("NC-4 the message is not kept: it comes with each request", function()
+        local long = "a message like no other " .. ("m"):rep(5000)
+        local other = vectors.hex(signer.frost.make_signing_package({ { 1, signer.frost.commitments(
+            signer.frost.signing_package(vectors.bytes(package)):commitments(1)) } }, long):encode())
+        local before = info().bytes
+        assert.equal("invalid", group:verify_share(other, shares[1]).verdict)
+        assert.is_true(info().bytes - before < 2000)
+        assert.equal("invalid", group:verify_share(other, shares[1]).verdict)
     end)
 
     it("RET-2 what a session left goes with it", function()

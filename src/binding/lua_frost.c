@@ -2,6 +2,7 @@
  * go in as members (integers) or as 32 bytes and come out as 32 bytes. */
 #include <string.h>
 
+#include "base/fault.h"
 #include "binding/decoders.h"
 #include "binding/frost_objects.h"
 #include "session/engine.h"
@@ -64,7 +65,7 @@ static void *push_object(lua_State *L, size_t len, const char *kind) {
     return object;
 }
 
-/* `package` is a view of the kept one where there is one. */
+/* The entries are those of the kept round where there is one. */
 struct package_object {
     struct frost_signing_package package; /* first: what binding_check_signing_package gives */
     struct kept_round *kept;
@@ -146,10 +147,21 @@ static int commitments_bytes(lua_State *L) {
 
 static int signing_package_gc(lua_State *L) {
     struct package_object *object = luaL_checkudata(L, 1, SIGNING_PACKAGE);
-    if (!object->kept) frost_signing_package_free(&object->package);
+    if (object->kept) object->package.entries = NULL;
+    frost_signing_package_free(&object->package);
     kept_round_release(object->kept);
     memset(object, 0, sizeof *object);
     return 0;
+}
+
+/* The same bytes were decoded before: the message is what stands at their end. */
+static enum signer_error take_kept(struct package_object *object, const uint8_t *data, size_t len) {
+    const struct kept_round *kept = object->kept;
+    object->package = (struct frost_signing_package){kept->entries, kept->count, signer_malloc(kept->message_len + 1),
+                                                     kept->message_len};
+    if (!object->package.message) return ERR_OUT_OF_MEMORY;
+    memcpy(object->package.message, data + len - kept->message_len, kept->message_len);
+    return SIGNER_OK;
 }
 
 /* Points are decoded once: what a session worked on is taken from there. */
@@ -159,10 +171,9 @@ static enum signer_error decode_signing_package(lua_State *L, struct engine *eng
         sha256(object->digest, data, len);
         object->has_digest = true;
         object->kept = kept_rounds_find_package(engine->kept_rounds, object->digest);
-        if (object->kept) object->package = object->kept->package;
-        if (object->kept) return SIGNER_OK;
     }
-    enum signer_error error = frost_signing_package_decode(&object->package, data, len);
+    enum signer_error error =
+        object->kept ? take_kept(object, data, len) : frost_signing_package_decode(&object->package, data, len);
     if (error != SIGNER_OK) lua_pop(L, 1);
     return error;
 }

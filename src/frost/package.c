@@ -127,15 +127,6 @@ enum signer_error frost_signing_package_make(struct frost_signing_package *out,
     return error;
 }
 
-enum signer_error frost_signing_package_copy(struct frost_signing_package *out,
-                                             const struct frost_signing_package *in) {
-    enum signer_error error = new_package(out, in->count, in->message_len);
-    if (error != SIGNER_OK) return error;
-    memcpy(out->entries, in->entries, in->count * sizeof *in->entries);
-    memcpy(out->message, in->message, in->message_len);
-    return SIGNER_OK;
-}
-
 void frost_signing_package_free(struct frost_signing_package *inout) {
     free(inout->entries);
     free(inout->message);

@@ -29,7 +29,6 @@ enum signer_error frost_signing_package_encode(struct buffer *out, const struct 
 enum signer_error frost_signing_package_make(struct frost_signing_package *out,
                                              const struct frost_package_entry *entries, size_t count,
                                              const uint8_t *message, size_t message_len);
-enum signer_error frost_signing_package_copy(struct frost_signing_package *out, const struct frost_signing_package *in);
 void frost_signing_package_free(struct frost_signing_package *inout);
 const struct frost_package_entry *frost_package_find(const struct frost_signing_package *package,
                                                      const struct frost_identifier *identifier);

@@ -40,7 +40,7 @@ void kept_round_release(struct kept_round *reference) {
     if (!reference) return;
     struct entry *entry = entry_of(reference);
     if (atomic_fetch_sub(&entry->references, 1) != 1) return;
-    frost_signing_package_free(&entry->kept.package);
+    free(entry->kept.entries);
     frost_round_free(&entry->kept.round);
     free(entry);
 }
@@ -139,7 +139,7 @@ struct kept_round *kept_rounds_find_package(struct kept_rounds *table, const uin
     return found;
 }
 
-/* A copy of what is kept, without the round. NULL: no memory. */
+/* What is kept, without the round. NULL: no memory. */
 static struct entry *new_entry(const struct kept_key *key, const struct frost_signing_package *package) {
     struct entry *entry = signer_calloc(1, sizeof *entry);
     if (!entry) return NULL;
@@ -149,11 +149,16 @@ static struct entry *new_entry(const struct kept_key *key, const struct frost_si
     entry->verifying_key = *key->verifying_key;
     memcpy(entry->session_id, key->session_id, key->session_id_len);
     entry->session_id_len = key->session_id_len;
-    entry->bytes =
-        sizeof *entry + package->count * (sizeof *package->entries + sizeof(struct scalar)) + package->message_len;
-    if (frost_signing_package_copy(&entry->kept.package, package) == SIGNER_OK) return entry;
-    free(entry);
-    return NULL;
+    entry->bytes = sizeof *entry + package->count * (sizeof *package->entries + sizeof(struct scalar));
+    entry->kept.entries = signer_malloc(package->count * sizeof *package->entries);
+    if (!entry->kept.entries) {
+        free(entry);
+        return NULL;
+    }
+    memcpy(entry->kept.entries, package->entries, package->count * sizeof *package->entries);
+    entry->kept.count = package->count;
+    entry->kept.message_len = package->message_len;
+    return entry;
 }
 
 void kept_rounds_put(struct kept_rounds *table, const struct kept_key *key, const struct frost_signing_package *package,

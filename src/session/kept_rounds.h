@@ -1,8 +1,8 @@
-/* What signing packages determined, kept for the shares that follow: the package with its points decoded,
- * and its open round (binding factors, group commitment, challenge). PUBLIC values only. A kept round serves
- * the very same session, package, root and group key, never another; the decoded package serves whoever
- * brings the same bytes. Bounded in number and in bytes: what was used longest ago goes first; what a
- * session left goes with the session.
+/* What signing packages determined, kept for the shares that follow: the entries with their points decoded,
+ * and the open round (binding factors, group commitment, challenge). PUBLIC values only, and not the message,
+ * which goes with its live entry (NC-4). A kept round serves the very same session, package, root and group
+ * key, never another; the decoded entries serve whoever brings the same bytes. Bounded in number and in
+ * bytes: what was used longest ago goes first; what a session left goes with the session.
  *
  * Any thread; its mutex is a leaf. A reference outlives the table. */
 #ifndef SIGNER_SESSION_KEPT_ROUNDS_H
@@ -16,7 +16,8 @@
 struct kept_rounds;
 
 struct kept_round {
-    struct frost_signing_package package;
+    struct frost_package_entry *entries;
+    size_t count, message_len;
     struct frost_round round;
 };
 
@@ -34,10 +35,10 @@ void kept_rounds_destroy(struct kept_rounds *table);            /* takes no lock
 
 /* A reference, or NULL: not kept. */
 struct kept_round *kept_rounds_find(struct kept_rounds *table, const struct kept_key *key);
-/* Of any session: for its package. */
+/* Of any session: for its entries. */
 struct kept_round *kept_rounds_find_package(struct kept_rounds *table, const uint8_t digest[HASH_BYTES]);
 void kept_round_release(struct kept_round *reference); /* NULL: no-op */
-/* Keeps a copy of the package, and the round, which is empty afterwards. Where that cannot be, because
+/* Keeps a copy of the entries, and the round, which is empty afterwards. Where that cannot be, because
  * somebody else was first or there is no memory, the round stays with the caller. */
 void kept_rounds_put(struct kept_rounds *table, const struct kept_key *key, const struct frost_signing_package *package,
                      struct frost_round *round);
