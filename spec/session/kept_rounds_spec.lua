@@ -149,9 +149,10 @@ describe("kept rounds", function()
             for member = 1, 200 do entries[member] = { member, commitments } end
             return vectors.hex(signer.frost.make_signing_package(entries, "message " .. number):encode())
         end
-        local number, before = 0, nil
+        local number = 0
         repeat
-            number, before = number + 1, info()
+            number = number + 1
+            local before = info()
             assert.equal("invalid", group:verify_share(wide(number), shares[1]).verdict)
             assert.is_true(info().bytes <= info().bytes_max)
         until info().count <= before.count
