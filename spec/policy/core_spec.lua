@@ -30,7 +30,8 @@ describe("core of the build", function()
         return request
     end
 
-    local ALLOWED = { allowed = true, failed = false, sha256 = signer.curve.sha256("script"), version = "", code = "", detail = "" }
+    local ALLOWED = { allowed = true, failed = false, sha256 = signer.curve.sha256("script"), version = "", code = "",
+        detail = "" }
 
     --- One build with the verdict that `ask(call, json)` stores. Name of the error, or "ok".
     local function build(id, ask)

@@ -49,8 +49,8 @@ describe("company at the store", function()
     end)
 
     it("callers that a sync has set free do not count as waiting, even before they run", function()
-        local events = { { "append", 900 }, { "wait", 900 }, { "append", 900 }, { "wait", 900 }, { "begin", 1000 }, { "end", 5000 },
-            { "append", 5500 }, { "wait", 5500 } }
+        local events = { { "append", 900 }, { "wait", 900 }, { "append", 900 }, { "wait", 900 }, { "begin", 1000 },
+            { "end", 5000 }, { "append", 5500 }, { "wait", 5500 } }
         local patience, complete = play(events)
         assert.are.equal(2000, patience)
         assert.is_false(complete)
