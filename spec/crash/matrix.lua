@@ -153,6 +153,7 @@ local function run_child(operation, place, key_group, armed)
         assert(status == deadly and not report, "the process did not die at its fault")
     else
         assert(status == 0 and report, "the process died")
+        assert(report.verdict == "ok" or report.code ~= "", "it failed without a typed error")
     end
     return report
 end
