@@ -21,8 +21,17 @@
 #endif
 /* clang-format on */
 
-/* Values stay in registers only where everything is inlined. */
+/* Values stay in registers only where everything is inlined. Sanitizers would take minutes over that. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || __has_feature(thread_sanitizer)
+#define VECTOR_APART
+#endif
+#endif
+#if defined(VECTOR_APART) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define VECTOR_INLINE static inline
+#else
 #define VECTOR_INLINE static inline __attribute__((always_inline))
+#endif
 
 #define VECTOR_LANES 8
 #define VECTOR_LIMBS 5
