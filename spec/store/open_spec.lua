@@ -521,24 +521,33 @@ describe("store opening", function()
 
         describe("made by hand", function()
             local newest
-            --- The newest snapshot with these frames.
-            local function forge(frames, end_durable)
+            --- The newest snapshot with these frames; `last` changes its end, `page` its header.
+            local function forge(frames, last, page)
                 local bytes = disk.read(newest)
-                local head = bytes:sub(1, 4096)
-                local previous, base, base_chain = bytes:sub(4096 + 49, 4096 + 80), string.unpack(">I8c32", head, 89)
+                local head = page and signer.test_forge.header({ key = disk.key, page = page(bytes:sub(1, 4096)), kind = 2 })
+                    or bytes:sub(1, 4096)
+                local base, base_chain = string.unpack(">I8c32", head, 89)
+                local path = os.tmpname()
+                disk.write(path, "tbtc-signer-store-snapshot-start/v1\0" .. head:sub(1, 256))
+                local pipe = io.popen("sha256sum " .. path)
+                local previous = signer.bytes.unhex(pipe:read("a"):match("^%x+"))
+                pipe:close()
+                os.remove(path)
                 local out, at = { head }, 0
                 local function add(frame)
                     local parts = { key = disk.key, header = head, kind = 2, previous = previous,
                         random = ("\x77"):rep(16) }
-                    for name, value in pairs(frame) do parts[name] = value end
                     at = at + 1
                     parts.seq = at
+                    for name, value in pairs(frame) do parts[name] = value end
                     local sealed, chain = signer.test_forge.frame(parts)
                     out[#out + 1] = sealed .. ("\0"):rep(-#sealed % 8)
                     previous = chain
                 end
                 for _, frame in ipairs(frames) do add(frame) end
-                add({ type = 17, durable = end_durable, body = string.pack(">I8c32I8", base, base_chain, #frames) })
+                last = last or {}
+                add({ type = 17, durable = last.durable, body = string.pack(">I8c32I8", base + (last.base or 0),
+                    last.chain or base_chain, #frames + (last.parts or 0)) })
                 disk.write(newest, table.concat(out))
             end
             before_each(function()
@@ -579,10 +588,25 @@ describe("store opening", function()
                 end)
             end
 
-            it("35.4 a durable seq in the last frame is damage too", function()
-                forge({ { type = 16, body = engine .. disk.body("forged") } }, 1)
-                opens({ "first", "two" }):close()
-            end)
+            local broken = {
+                ["a durable seq in its end"] = { nil, { durable = 1 } },
+                ["another base seq in its end"] = { nil, { base = 1 } },
+                ["another base chain in its end"] = { nil, { chain = ("\x66"):rep(32) } },
+                ["another number of parts in its end"] = { nil, { parts = 1 } },
+                ["a seq that skips one"] = { { seq = 3 } },
+                ["another chain value before a part"] = { { previous = ("\x66"):rep(32) } },
+                ["another parent than its log"] = { nil, nil, function(head)
+                    return head:sub(1, 80) .. string.pack(">I8", 0) .. head:sub(89)
+                end },
+            }
+            for what, how in pairs(broken) do
+                it("35.4, 35.16 is damaged by " .. what .. ", and the older one serves", function()
+                    local frames = { { type = 16, body = engine .. disk.body("forged") }, { type = 16, body = disk.body("two") } }
+                    for name, value in pairs(how[1] or {}) do frames[2][name] = value end
+                    forge(frames, how[2], how[3])
+                    opens({ "first", "two" }):close()
+                end)
+            end
         end)
 
         it("35.10-6 a missing newest snapshot falls back to the pair before", function()
