@@ -2,6 +2,7 @@
 -- power losses; after each opening the state is compared with a model in Lua. One seed gives one run.
 local actions = require("spec.crash.actions")
 local model = require("spec.crash.model")
+local generator = require("spec.support.generator")
 local signer = require("tbtc_signer")
 
 local crash, state = signer.test_crash, signer.test_state
@@ -10,14 +11,6 @@ local difference, JOURNAL = model.difference, actions.JOURNAL
 local workload = {}
 
 -- -- lives ------------------------------------------------------------------------------------------------------
-
-local function generator(seed)
-    local value = seed * 2654435761 + 12345
-    return function(below)
-        value = (value * 6364136223846793005 + 1442695040888963407) & 0x7fffffffffffffff
-        return (value >> 33) % below
-    end
-end
 
 local ENVIRONMENT = {
     TBTC_SIGNER_PROFILE = "development",

@@ -2,6 +2,7 @@
 -- 35.14); some of it opened as an engine would.
 local signer = require("tbtc_signer")
 local model = require("spec.store.damage_model")
+local generator = require("spec.support.generator")
 
 local align, disk_of, expect, frames_of, kind_of = model.align, model.disk_of, model.expect, model.frames_of, model.kind_of
 local make, open, splice, used_of = model.make, model.open, model.splice, model.used_of
@@ -11,14 +12,6 @@ local damage = {}
 
 local PAGE, SECTOR = 4096, 512
 local FOLDER, LOCK, MARK = "/state.store/", "/state.lock", "/state.mark"
-
-local function generator(seed)
-    local value = seed * 2654435761 + 12345
-    return function(below)
-        value = (value * 6364136223846793005 + 1442695040888963407) & 0x7fffffffffffffff
-        return (value >> 33) % below
-    end
-end
 
 -- -- one case -------------------------------------------------------------------------------------------------
 

@@ -4,17 +4,10 @@
 local child = require("spec.support.child")
 local damage = require("spec.store.damage")
 local disk = require("spec.store.disk")
+local generator = require("spec.support.generator")
 
 local refusals = { state_corrupt = true, state_rollback_detected = true, state_version_unsupported = true,
     state_foreign_store = true, state_key_mismatch = true, state_import_conflict = true }
-
-local function generator(seed)
-    local state = seed * 2654435761 + 12345
-    return function(below)
-        state = (state * 6364136223846793005 + 1442695040888963407) & 0x7fffffffffffffff
-        return (state >> 33) % below
-    end
-end
 
 describe("store damage", function()
     local directory = disk.directory()

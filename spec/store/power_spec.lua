@@ -2,15 +2,8 @@
 -- waits, failing calls, kills and power losses. Whatever happened: an acknowledged record is there, in its
 -- place, once; what was found missing never comes back; and the store always opens.
 local disk = require("spec.store.disk")
+local generator = require("spec.support.generator")
 local signer = require("tbtc_signer")
-
-local function generator(seed)
-    local state = seed * 2654435761 + 12345
-    return function(below)
-        state = (state * 6364136223846793005 + 1442695040888963407) & 0x7fffffffffffffff
-        return (state >> 33) % below
-    end
-end
 
 --- One life of a store over several processes; raises at the first broken promise.
 local function live(seed, rounds)

@@ -193,11 +193,16 @@ static int is_present(lua_State *L) {
     return 1;
 }
 
-static int init(lua_State *L) {
+static int run_tool(lua_State *L,
+                    enum signer_error (*tool)(struct store_result *out, struct engine *engine, struct failure *why)) {
     struct store_result result;
     struct failure why = {0};
-    binding_check(L, store_tool_init(&result, binding_check_engine(L, 1), &why), &why);
+    binding_check(L, tool(&result, binding_check_engine(L, 1), &why), &why);
     return push_result(L, &result);
+}
+
+static int init(lua_State *L) {
+    return run_tool(L, store_tool_init);
 }
 
 static int take_over(lua_State *L) {
@@ -210,10 +215,7 @@ static int take_over(lua_State *L) {
 }
 
 static int compact(lua_State *L) {
-    struct store_result result;
-    struct failure why = {0};
-    binding_check(L, store_tool_compact(&result, binding_check_engine(L, 1), &why), &why);
-    return push_result(L, &result);
+    return run_tool(L, store_tool_compact);
 }
 
 /* The key itself goes from the environment or the command straight into the vault. */
