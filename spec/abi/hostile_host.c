@@ -66,10 +66,12 @@ int fdatasync(int file) {
     return -1;
 }
 
+/* Wall time is set, and time that counts sleep jumps ahead; CLOCK_MONOTONIC does neither. */
 int clock_gettime(clockid_t clock, struct timespec *out) {
     REAL(clock_gettime)
     int result = real(clock, out);
-    if (result == 0 && strikes(10)) out->tv_sec += (time_t)roll(200000) - (clock == CLOCK_REALTIME ? 100000 : 0);
+    if (result == 0 && clock != CLOCK_MONOTONIC && strikes(10))
+        out->tv_sec += (time_t)roll(200000) - (clock == CLOCK_REALTIME ? 100000 : 0);
     return result;
 }
 
