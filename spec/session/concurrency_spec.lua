@@ -80,6 +80,24 @@ describe("concurrency", function()
         assert.equal(2, select(2, count(finish(second), "consumed_nonce_replay")))
     end)
 
+    it("D-126 a child forked while the state opens is refused, does not wait, and the opening goes on", function()
+        local options = { session = "later" }
+        local request = group:open_request(options)
+        group:restart(true)
+        fault.arm("sync", "pause")
+        local opening = start({ { "interactive_session_open", request } })
+        await("sync", 1)
+        local status = signer.test_core.fork(function()
+            fault.clear()
+            local _, err = group:call("interactive_session_open", request)
+            os.exit(err and err.reason_code == "process_forked" and 7 or 1)
+        end)
+        fault.release()
+        assert.equal(7 << 8, status)
+        assert.equal(1, (count(finish(opening))))
+        assert(group:call("interactive_session_open", request))
+    end)
+
     it("D-120 calls that came while a sync hung share the next one", function()
         local package, others = group:prepare(), {}
         for i = 1, 7 do

@@ -13,7 +13,8 @@
 #include "session/live.h"
 
 bool engine_is_forked(const struct engine *engine) {
-    return atomic_load(&engine->opened) && engine->process != getpid();
+    const bool theirs = atomic_load(&engine->opened) || atomic_load(&engine->openers) > 0;
+    return theirs && atomic_load(&engine->process) != getpid();
 }
 
 /* A session lost its last live seat: it is idle from now on, and its retirement waits for the next

@@ -46,8 +46,9 @@ struct engine {
     struct settings settings;
     struct vault *vault;
     pthread_mutex_t initialisation; /* covers the opening of the store; a failed one leaves it unset */
-    atomic_bool opened;             /* store, state and process are set and stay */
-    pid_t process;                  /* noted when the state opens (D-126) */
+    atomic_bool opened;             /* store and state are set and stay */
+    atomic_uint openers;            /* calls that are opening it, or wait for that */
+    _Atomic pid_t process;          /* that opens or opened it (D-126) */
     pthread_mutex_t mutex;          /* everything below */
     uint64_t sections;              /* critical sections of calls so far */
     bool poisoned;                  /* a fault struck between append and the end of apply */
@@ -75,7 +76,8 @@ void engine_destroy(struct engine *engine, bool abandon);
 /* Opens the state at first use, one thread at a time (CC-2). Not under the engine mutex. ERR_* of
  * the store's opening; a failed opening is tried again by the next call. */
 enum signer_error engine_open(struct engine *engine, struct failure *why);
-/* True in a process that is not the one which opened the state (D-126). */
+/* True in a process that is not the one which opened the state, or was opening it when this one was forked
+ * (D-126). */
 bool engine_is_forked(const struct engine *engine);
 /* The engine mutex; what it forbids is asserted in test builds (base/section.h). Lines for
  * stderr are written when it is free again. */

@@ -127,7 +127,6 @@ static enum signer_error open_once(struct engine *engine, struct failure *why) {
         for (struct session *session = state_next(state, NULL); session; session = state_next(state, session))
             if (session->seat_count > local_seats) local_seats = session->seat_count;
         engine_unlock(engine);
-        engine->process = getpid();
         atomic_store(&engine->opened, true);
         settings_warn_start(&engine->settings, local_seats);
     }
@@ -137,9 +136,14 @@ static enum signer_error open_once(struct engine *engine, struct failure *why) {
 
 enum signer_error engine_open(struct engine *engine, struct failure *why) {
     if (atomic_load(&engine->opened)) return SIGNER_OK;
+    /* The thread that holds the mutex does not exist in a forked child. */
+    if (engine_is_forked(engine)) return fail_plain(why, ERR_PROCESS_FORKED);
+    atomic_store(&engine->process, getpid());
+    atomic_fetch_add(&engine->openers, 1);
     pthread_mutex_lock(&engine->initialisation);
     enum signer_error error = SIGNER_OK;
     if (!atomic_load(&engine->opened)) error = open_once(engine, why);
     pthread_mutex_unlock(&engine->initialisation);
+    atomic_fetch_sub(&engine->openers, 1);
     return error;
 }
