@@ -7,6 +7,9 @@
  *                        a directory happened or not; open descriptors are gone
  *   disk:kill()          only the descriptors are gone: the page cache stays
  *   disk:faults_hit() -> integer
+ *   disk:stop_at(n)      the power fails at the n-th call that writes or syncs from now on
+ *   disk:stopped() -> boolean
+ *   disk:put(path, bytes or nil)    a file, synced; nil: none any more
  *
  * A failed sync writes a part of the dirty sectors and calls all of them clean, as Linux does: asking
  * again succeeds and changes nothing. One thread. Paths: "/name" and what lies below. */
@@ -65,14 +68,32 @@ static int lua_kill(lua_State *L) {
     return 0;
 }
 
+static int lua_stop_at(lua_State *L) {
+    test_disk_stop_at(binding_check_disk(L, 1), (uint64_t)luaL_checkinteger(L, 2));
+    return 0;
+}
+
+static int lua_stopped(lua_State *L) {
+    lua_pushboolean(L, test_disk_stopped(binding_check_disk(L, 1)));
+    return 1;
+}
+
+static int lua_put(lua_State *L) {
+    size_t len;
+    const char *bytes = luaL_optlstring(L, 3, NULL, &len);
+    if (!test_disk_put(binding_check_disk(L, 1), luaL_checkstring(L, 2), bytes, len))
+        return luaL_error(L, "no such directory");
+    return 0;
+}
+
 static int lua_collect(lua_State *L) {
     test_disk_end(binding_check_disk(L, 1));
     return 0;
 }
 
 static const luaL_Reg methods[] = {
-    {"faults", lua_faults}, {"faults_hit", lua_faults_hit}, {"power_loss", lua_power_loss}, {"kill", lua_kill},
-    {NULL, NULL},
+    {"faults", lua_faults}, {"faults_hit", lua_faults_hit}, {"stop_at", lua_stop_at}, {"stopped", lua_stopped},
+    {"put", lua_put},       {"power_loss", lua_power_loss}, {"kill", lua_kill},       {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {{"new", lua_new}, {NULL, NULL}};

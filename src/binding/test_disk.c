@@ -23,6 +23,10 @@ static bool strikes(struct test_disk *disk, unsigned per_mille) {
     return true;
 }
 
+static bool stopped(struct test_disk *disk) {
+    return disk->stop_at && ++disk->calls >= disk->stop_at;
+}
+
 static int failed(int code) {
     errno = code;
     return -1;
@@ -124,6 +128,7 @@ static int disk_open_at(void *context, int directory, const char *name, int flag
     }
     if (node && (flags & O_EXCL)) return failed(EEXIST);
     if (!node && !(flags & O_CREAT)) return failed(ENOENT);
+    if (!node && stopped(disk)) return failed(EIO);
     if (!node) {
         disk->touched++;
         node = new_node(disk, false, S_IFREG | mode);
@@ -171,6 +176,7 @@ static ssize_t disk_pwrite(void *context, int descriptor, const void *data, size
     size_t at = (size_t)offset;
     bool short_write = false;
     if (!node || node->directory) return failed(EBADF);
+    if (stopped(disk)) return failed(EIO);
     disk->touched++;
     if (strikes(disk, disk->faults.space)) return failed(ENOSPC);
     if (strikes(disk, disk->faults.write)) {
@@ -204,6 +210,7 @@ static int disk_fsync(void *context, int descriptor) {
     struct test_disk *disk = context;
     struct node *node = node_of(disk, descriptor);
     if (!node) return failed(EBADF);
+    if (stopped(disk)) return failed(EIO);
     if (strikes(disk, disk->faults.lie)) return 0;
     bool struck = strikes(disk, disk->faults.sync);
     if (!node->directory) {
@@ -220,6 +227,7 @@ static int disk_ftruncate(void *context, int descriptor, off_t len) {
     struct test_disk *disk = context;
     struct node *node = node_of(disk, descriptor);
     if (!node || node->directory) return failed(EBADF);
+    if (stopped(disk)) return failed(EIO);
     disk->touched++;
     make_room(node, (size_t)len);
     if ((size_t)len < node->size) memset(node->cache + len, 0, node->size - (size_t)len);
@@ -250,6 +258,7 @@ static int disk_rename_at(void *context, int from_directory, const char *from, i
     struct node *parent = node_of(disk, from_directory);
     struct entry *entry = parent && from_directory == to_directory ? *find(&parent->entries, from) : NULL;
     if (!entry) return failed(ENOENT);
+    if (stopped(disk)) return failed(EIO);
     disk->touched++;
     bool struck = strikes(disk, disk->faults.rename);
     if (struck && disk_draw(disk, 2) == 0) return failed(EIO);
@@ -262,7 +271,7 @@ static int disk_unlink_at(void *context, int directory, const char *name, int fl
     struct node *parent = node_of(disk, directory);
     (void)flags;
     if (!parent || !*find(&parent->entries, name)) return failed(ENOENT);
-    if (strikes(disk, disk->faults.open)) return failed(EIO);
+    if (stopped(disk) || strikes(disk, disk->faults.open)) return failed(EIO);
     disk->touched++;
     change_names(parent, name, "", NULL);
     return 0;
@@ -274,6 +283,7 @@ static int disk_mkdir_at(void *context, int directory, const char *name, mode_t 
     if (directory == AT_FDCWD) name = strrchr(name, '/') + 1;
     if (!parent) return failed(directory == AT_FDCWD ? ENOENT : EBADF);
     if (*find(&parent->entries, name)) return failed(EEXIST);
+    if (stopped(disk)) return failed(EIO);
     disk->touched++;
     change_names(parent, "", name, new_node(disk, true, S_IFDIR | mode));
     return 0;
@@ -387,5 +397,35 @@ bool test_disk_file(const struct test_disk *disk, const char *path, struct disk_
     struct node *node = look(disk, path, false);
     if (!node || node->directory) return false;
     *out = (struct disk_file){node->cache, &node->size};
+    return true;
+}
+
+void test_disk_stop_at(struct test_disk *disk, uint64_t call) {
+    disk->stop_at = call;
+    disk->calls = 0;
+}
+
+bool test_disk_stopped(const struct test_disk *disk) {
+    return disk->stop_at && disk->calls >= disk->stop_at;
+}
+
+bool test_disk_put(struct test_disk *disk, const char *path, const void *bytes, size_t len) {
+    struct node *parent = look(disk, path, true);
+    const char *name = strrchr(path, '/') + 1;
+    if (!parent || !parent->directory) return false;
+    if (bytes) {
+        struct node *node = new_node(disk, false, S_IFREG | 0600);
+        make_room(node, len);
+        memcpy(node->cache, bytes, len);
+        memset(node->dirty, 1, (len + SECTOR - 1) / SECTOR);
+        node->size = len;
+        flush(disk, node, 8);
+        change_names(parent, "", name, node);
+    } else {
+        change_names(parent, name, "", NULL);
+    }
+    for (const struct change *at = parent->changes; at; at = at->next)
+        disk_apply_change(&parent->plate_entries, at);
+    disk_drop_changes(parent);
     return true;
 }

@@ -30,6 +30,12 @@ const struct platform *test_disk_platform(const struct test_disk *disk);
 void test_disk_set_faults(struct test_disk *disk, const struct test_disk_faults *faults);
 uint64_t test_disk_hits(const struct test_disk *disk);    /* faults that struck */
 uint64_t test_disk_touched(const struct test_disk *disk); /* calls that changed something */
+/* The power fails at the `call`-th call that writes or syncs from now on: it and all that follow do nothing and
+ * fail, until test_disk_kill or test_disk_power_loss. 0: not. */
+void test_disk_stop_at(struct test_disk *disk, uint64_t call);
+bool test_disk_stopped(const struct test_disk *disk);
+/* A file with these bytes, synced; NULL: none any more. False: no such directory. */
+bool test_disk_put(struct test_disk *disk, const char *path, const void *bytes, size_t len);
 /* Only the descriptors are gone: the page cache stays. */
 void test_disk_kill(struct test_disk *disk);
 /* Each unsynced sector is old, new or (logs, snapshots) garbage; each unsynced change of a directory happened

@@ -5,6 +5,7 @@
 #include "binding/test_disk_nodes.h"
 
 void test_disk_kill(struct test_disk *disk) {
+    disk->stop_at = 0;
     memset(disk->open, 0, sizeof disk->open);
     for (struct node *node = disk->nodes; node; node = node->next)
         node->locked_by = 0;

@@ -43,6 +43,7 @@ struct test_disk {
     struct node *nodes, *root;
     struct node *open[DESCRIPTORS];
     struct test_disk_faults faults;
+    uint64_t calls, stop_at; /* calls that write or sync since stop_at was set; 0: never */
     uint64_t hits;
     uint64_t touched; /* calls that change something */
     ino_t numbers;
