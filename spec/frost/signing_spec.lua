@@ -98,6 +98,7 @@ describe("signing vectors", function()
                     assert.equal(s.binding_factor, hex(round.binding_factors[i]))
                     assert.equal(s.lagrange, hex(round.lagrange[i]))
                     assert.equal(s.lagrange, hex(frost.lagrange(v.package:identifiers())[i]))
+                    assert.equal(frost.member(v.package:identifiers()[i]), v.package:members()[i])
                 end
             end)
 

@@ -238,6 +238,20 @@ static int signing_package_identifiers(lua_State *L) {
     return 1;
 }
 
+/* The signers that are members, as integers. */
+static int signing_package_members(lua_State *L) {
+    const struct frost_signing_package *package = binding_check_signing_package(L, 1);
+    lua_Integer count = 0;
+    lua_createtable(L, (int)package->count, 0);
+    for (size_t i = 0; i < package->count; i++) {
+        uint16_t member;
+        if (!frost_identifier_to_member(&member, &package->entries[i].identifier)) continue;
+        lua_pushinteger(L, member);
+        lua_rawseti(L, -2, ++count);
+    }
+    return 1;
+}
+
 /* The 71 bytes of one signer's entry; nil when it has none. */
 static int signing_package_commitments(lua_State *L) {
     const struct frost_signing_package *package = binding_check_signing_package(L, 1);
@@ -486,11 +500,9 @@ static const luaL_Reg functions[] = {
 static const luaL_Reg commitments_methods[] = {{"bytes", commitments_bytes}, {NULL, NULL}};
 
 static const luaL_Reg signing_package_methods[] = {
-    {"encode", signing_package_encode},
-    {"message", signing_package_message},
-    {"identifiers", signing_package_identifiers},
-    {"commitments", signing_package_commitments},
-    {NULL, NULL},
+    {"encode", signing_package_encode},           {"message", signing_package_message},
+    {"identifiers", signing_package_identifiers}, {"members", signing_package_members},
+    {"commitments", signing_package_commitments}, {NULL, NULL},
 };
 
 static const luaL_Reg public_package_methods[] = {

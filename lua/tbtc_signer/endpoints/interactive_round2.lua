@@ -1,7 +1,6 @@
 --- Spends the nonces of a seat on one signing package. Order of checks: interactive-session 10; the
 -- numbers are those of its table.
 local check = require("tbtc_signer.check")
-local frost = require("signer.frost")
 local gates = require("tbtc_signer.gates")
 local interactive_seat = require("signer.interactive_seat")
 local schema = require("tbtc_signer.schema.interactive")
@@ -16,11 +15,8 @@ local round2 = {
 
 --- The seat itself and every participant of the package that is a member at all.
 local function members(own, package)
-    local list = { own }
-    for _, identifier in ipairs(package:identifiers()) do
-        local member = frost.member(identifier)
-        if member and member ~= own then list[#list + 1] = member end
-    end
+    local list = package:members()
+    table.insert(list, 1, own)
     return list
 end
 
