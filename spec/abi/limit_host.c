@@ -12,7 +12,6 @@ int main(int count, char **arguments) {
     if (count < 4) return 2;
     unsetenv("SIGNER_DRIVEN"); /* the test build's own record of errors, a file like any other */
     struct rlimit limit = {(rlim_t)atol(arguments[3]), (rlim_t)atol(arguments[3])};
-    unsetenv("SIGNER_DRIVEN"); /* the test build's own file, which is longer already */
     wallet_environment(arguments[2]);
     host_open(arguments[1]);
     char path[512];
