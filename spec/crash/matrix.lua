@@ -149,7 +149,9 @@ local function run_child(operation, place, key_group, armed)
     local status = fork(function() run_case(operation, folder, key_group, armed, report_path) end)
     local report = read_report(report_path)
     local deadly = armed.kind == "crash" and KILLED or armed.point == "random" and ABORTED
-    if deadly then
+    -- One allocation more or less, by what is drawn at random: a fault that was not reached changes nothing.
+    local missed = armed.point == "allocation" and report and report.hits[#matrix.points] < armed.nth
+    if deadly and not missed then
         assert(status == deadly and not report, "the process did not die at its fault")
     else
         assert(status == 0 and report, "the process died")
