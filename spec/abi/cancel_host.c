@@ -1,5 +1,5 @@
 /* A host that cancels a thread while it waits in a round 2 for the disk: the call ends first, and others
- * are served after it.
+ * are served after it. So does the giving back of a buffer with a wrong length, which writes to stderr.
  *
  * Usage: cancel_host <library> <folder>; linked with -rdynamic, so that its fdatasync serves the library. */
 #include <pthread.h>
@@ -30,6 +30,18 @@ static void *sign(void *argument) {
     return "not cancelled";
 }
 
+static int given_back;
+
+static void *give_back(void *argument) {
+    TbtcBuffer buffer = *(TbtcBuffer *)argument;
+    buffer.len++;
+    pthread_cancel(pthread_self());
+    host_free(buffer);
+    given_back = 1;
+    pthread_testcancel();
+    return NULL;
+}
+
 int main(int count, char **arguments) {
     char reply[WALLET_TEXT_MAX], commitments[2][512];
     pthread_t thread;
@@ -52,5 +64,8 @@ int main(int count, char **arguments) {
            strstr(answer, "signature_share_hex") ? "given" : "lost");
     wallet_sign(&wallet, "after", 2, 1, 1, 2);
     puts("others are served");
+    TbtcSignerResult version = host_call_bare("frost_tbtc_version");
+    if (pthread_create(&thread, NULL, give_back, &version.buffer) != 0 || pthread_join(thread, NULL) != 0) return 1;
+    printf("buffer %s\n", given_back ? "given back" : "lost");
     return 0;
 }

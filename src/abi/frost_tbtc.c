@@ -82,8 +82,12 @@ EXPORT TbtcSignerResult frost_tbtc_abi_version(void) {
     return give_text(ABI_VERSION_JSON);
 }
 
+/* Not cancelled where it writes to stderr either: the buffer is out of the table by then. */
 EXPORT void frost_tbtc_free_buffer(uint8_t *ptr, size_t len) {
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     buffers_free(ptr, len);
+    pthread_setcancelstate(before, NULL);
 }
 
 EXPORT TbtcSignerResult frost_tbtc_roast_liveness_policy(void) {
