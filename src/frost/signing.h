@@ -56,8 +56,8 @@ enum signer_error frost_round_check_share(const struct frost_round *round, const
                                           const struct frost_package_entry *entry, const struct scalar *share,
                                           const struct point *verifying_share);
 /* The same for the own share, which is nobody's yet: `weight` is challenge * Lagrange factor. The equation is
- * multiplied by a fresh random scalar in constant time, so that what the variable-time sum sees of a share
- * that must not leave is a uniform value, once. */
+ * multiplied by a fresh random scalar in constant time: of a share that must not leave, the variable-time sum sees
+ * that scalar and its product with the share, each uniform by itself, once. */
 enum signer_error frost_round_check_own_share(const struct frost_round *round,
                                               const struct frost_signing_package *package,
                                               const struct frost_package_entry *entry, const struct scalar *share,
