@@ -3,14 +3,13 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/write_signals.h"
 
 #define LINE_BYTES_MAX 1024
 
@@ -22,31 +21,13 @@ struct held_notices *notice_hold(struct held_notices *lines) {
     return before;
 }
 
-/* SIGPIPE and SIGXFSZ of a write come to the thread that writes. They are held back meanwhile, and the one that
- * came is taken away, unless one was waiting before: that one is the host's. */
 static void write_out(const char *lines, size_t len) {
     const int before = errno;
+    struct write_signals signals;
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
     const bool full = poll(&out, 1, 0) == 0; /* a pipe without room for PIPE_BUF: a call would stand still */
-    errno = before;
-    if (full) return;
-    sigset_t held_back, old, waiting;
-    sigemptyset(&held_back);
-    sigaddset(&held_back, SIGPIPE);
-    sigaddset(&held_back, SIGXFSZ);
-    if (pthread_sigmask(SIG_BLOCK, &held_back, &old) != 0) return;
-    const bool known = sigpending(&waiting) == 0;
-    const bool written = write(STDERR_FILENO, lines, len) >= 0;
-    const int number = written ? 0 : errno == EPIPE ? SIGPIPE : errno == EFBIG ? SIGXFSZ : 0;
-    if (number != 0 && !(known && sigismember(&waiting, number) == 1)) {
-        const struct timespec now = {0, 0};
-        sigset_t came;
-        sigemptyset(&came);
-        sigaddset(&came, number);
-        while (sigtimedwait(&came, NULL, &now) < 0 && errno == EINTR) {
-        }
-    }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (!full && write_signals_hold(&signals))
+        write_signals_release(&signals, write(STDERR_FILENO, lines, len) < 0 ? errno : 0);
     errno = before;
 }
 

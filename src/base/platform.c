@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/write_signals.h"
 
 #define LOWEST_DESCRIPTOR 3
 
@@ -90,35 +90,19 @@ static ssize_t write_wrongly(int descriptor, const void *data, size_t len, off_t
 }
 #endif
 
-/* A write past the limit on file sizes answers EFBIG and sends SIGXFSZ, which would end the host: it is held
- * back meanwhile and taken away. */
-static bool hold_size_signal(sigset_t *signal, sigset_t *before) {
-    sigemptyset(signal);
-    sigaddset(signal, SIGXFSZ);
-    return pthread_sigmask(SIG_BLOCK, signal, before) == 0;
-}
-
-static void release_size_signal(const sigset_t *signal, const sigset_t *before, bool struck) {
-    static const struct timespec now = {0, 0};
-    const int kept = errno;
-    if (struck && !sigismember(before, SIGXFSZ)) sigtimedwait(signal, NULL, &now);
-    pthread_sigmask(SIG_SETMASK, before, NULL);
-    errno = kept;
-}
-
 static ssize_t plain_pwrite(int descriptor, const void *data, size_t len, off_t offset) {
-    sigset_t signal, before;
-    if (!hold_size_signal(&signal, &before)) return -1;
+    struct write_signals signals;
+    if (!write_signals_hold(&signals)) return -1;
     ssize_t put = pwrite(descriptor, data, len, offset);
-    release_size_signal(&signal, &before, put < 0 && errno == EFBIG);
+    write_signals_release(&signals, put < 0 ? errno : 0);
     return put;
 }
 
 static int plain_ftruncate(int descriptor, off_t len) {
-    sigset_t signal, before;
-    if (!hold_size_signal(&signal, &before)) return -1;
+    struct write_signals signals;
+    if (!write_signals_hold(&signals)) return -1;
     int result = ftruncate(descriptor, len);
-    release_size_signal(&signal, &before, result != 0 && errno == EFBIG);
+    write_signals_release(&signals, result != 0 ? errno : 0);
     return result;
 }
 
