@@ -318,6 +318,19 @@ describe("import of an old state file", function()
         end
     end)
 
+    it("D-081, D-086 a damaged store is never set aside for a state file that lies beside it", function()
+        put(envelope(FULL))
+        assert.is_nil(reason())
+        local logs = disk.names(folder .. "/state.store")
+        disk.flip(folder .. "/state.store/" .. logs[1], 4200)
+        local older = envelope(EMPTY_STATE)
+        put(older)
+        assert.equal("state_corrupt", reason({ STATE_CORRUPTION_POLICY = "quarantine_and_reset" }))
+        assert.equal(older, disk.read(folder .. "/state"))
+        assert.is_true(disk.exists(folder .. "/state.store"))
+        for _, name in ipairs(disk.names(folder)) do assert.is_nil(name:find("corrupt", 1, true)) end
+    end)
+
     it("D-139 a rename that fails is state_io and names it; the next start is no worse (field case 6)", function()
         local sealed = envelope(FULL)
         put(sealed)

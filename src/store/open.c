@@ -314,6 +314,14 @@ void opening_end(struct opening *opening) {
     if (opening->store) replay_free(&opening->replay, &opening->store->core);
 }
 
+/* D-086. Not with a state file beside the store, which would be taken over next: an older state, and its shares
+ * without the markers since (D-081). */
+static bool may_set_aside(const struct opening *opening) {
+    const struct store_options *options = opening->options;
+    return opening->damaged && options->reset_corrupt && !options->anchor.read && !options->pinned &&
+           !opening->old.present;
+}
+
 enum signer_error store_open(struct store **out, void **state, const struct store_options *options,
                              struct failure *why) {
     struct opening opening;
@@ -322,9 +330,7 @@ enum signer_error store_open(struct store **out, void **state, const struct stor
     enum signer_error error = opening_begin(&opening, options, false, why);
     struct store *store = opening.store;
     if (error == SIGNER_OK) error = open_or_create(&opening, state, why);
-    if (error == ERR_STATE_CORRUPT && opening.damaged && options->reset_corrupt && !options->anchor.read &&
-        !options->pinned) {
-        old_file_free(&opening.old);
+    if (error == ERR_STATE_CORRUPT && may_set_aside(&opening)) {
         error = store_quarantine(store, options->corrupt_backup_limit, why);
         if (error == SIGNER_OK) error = create(&opening, state, why);
     }
