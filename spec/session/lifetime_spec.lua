@@ -2,6 +2,7 @@
 -- D-070, D-122 to D-124.
 local signing = require("spec.support.signing")
 local signer = require("tbtc_signer")
+local transactions = require("spec.support.transactions")
 local state = signer.test_state
 local refused = signing.assert_refused
 
@@ -274,6 +275,20 @@ describe("lifetime", function()
             assert(group:open({ session = "b" }))
             assert(group:abort({ session = "b" }))
             assert(group:open({ session = "a" }))
+        end)
+
+        it("RET-2 makes room by removing a session whose imported id is longer than the wire's", function()
+            small(2)
+            local long = ("s"):rep(1024)
+            state.text(group.engine, long, state.BOUND_KEY_GROUP, group.key_group)
+            state.number(group.engine, long, state.RETIRED_AT, 1)
+            signer.test_fault.arm("sync", "error", 1, true)
+            refused("internal_error", group:call("build_taproot_tx", transactions.request("a")))
+            signer.test_fault.clear()
+            assert(group:call("build_taproot_tx", transactions.request("a")))
+            assert.is_nil(group:session(long))
+            assert.equal(2, group:counts().sessions)
+            group:assert_replay()
         end)
 
         it("RET-4 nothing is removed when the record that needed the room fails", function()

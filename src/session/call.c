@@ -99,6 +99,12 @@ static bool holds_markers(const struct session *session) {
            session->sets[SET_AUTHORIZED_MARKERS].count > 0 || session_has(session, FIELD_HIGHEST_ATTEMPT);
 }
 
+void call_evicts(struct call *call, const struct session *session) {
+    call->evicts = true;
+    call->evicted_id_len = session->id.len <= sizeof call->evicted_id ? session->id.len : 0;
+    memcpy(call->evicted_id, session->id.data, call->evicted_id_len);
+}
+
 enum signer_error call_make_room(struct call *call, const struct session *keep, struct failure *why) {
     struct state *state = call->engine->state;
     if (state_session_count(state) < call->engine->max_sessions) return SIGNER_OK;
@@ -108,9 +114,7 @@ enum signer_error call_make_room(struct call *call, const struct session *keep, 
                     (unsigned long long)call->engine->max_sessions);
     if (holds_markers(oldest)) change_tombstone(&call->housekeeping, oldest);
     change_session_delete(&call->housekeeping, (const char *)oldest->id.data, oldest->id.len);
-    call->evicts = true;
-    memcpy(call->evicted_id, oldest->id.data, oldest->id.len);
-    call->evicted_id_len = oldest->id.len;
+    call_evicts(call, oldest);
     return call->housekeeping.error;
 }
 

@@ -47,8 +47,8 @@ struct call {
     size_t retirements_taken;              /* first entries of engine->retirements that housekeeping holds */
     bool evicts;                           /* its record removes a session or a wallet */
     char evicted_id[SESSION_ID_BYTES_MAX]; /* that session */
-    size_t evicted_id_len;
-    struct session *pinned; /* by call_pin */
+    size_t evicted_id_len;                 /* 0: an imported id that no call can name */
+    struct session *pinned;                /* by call_pin */
     char pinned_id[SESSION_ID_BYTES_MAX];
     size_t pinned_id_len;
     struct opened_entry opened;
@@ -72,6 +72,8 @@ void call_depend(struct call *call, const struct session *session);
 uint64_t call_recorded_time(const struct call *call);
 /* Room for a new session: evictions go into housekeeping. ERR_CAPACITY. Held mutex. */
 enum signer_error call_make_room(struct call *call, const struct session *keep, struct failure *why);
+/* The call's record removes this session, or the wallet in it: replies wait for that, and what is kept of it goes. */
+void call_evicts(struct call *call, const struct session *session);
 /* Check, encode, append, apply: one record with the housekeeping in front. Held mutex, once a call.
  * ERR_AGAIN: nothing was done; the dispatcher leaves the mutex, makes the store ready, and runs the
  * state stage again. F1 errors: nothing was done. A list without any op does nothing. */

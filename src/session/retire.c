@@ -31,9 +31,7 @@ enum signer_error retire_wallet(struct call *call, const char *key_group, struct
     out->seats = (uint16_t)wallet->seat_count;
     changes_init(&changes);
     change_retire(&changes, wallet);
-    call->evicts = true;
-    call->evicted_id_len = wallet->id.len;
-    memcpy(call->evicted_id, wallet->id.data, wallet->id.len);
+    call_evicts(call, wallet);
     enum signer_error error = call_commit(call, &changes, RECORD_PROTECTING, why);
     changes_free(&changes);
     if (!error) live_remove_key_group(call->engine->live, key_group, KEY_GROUP_TEXT_BYTES);
