@@ -83,6 +83,25 @@ describe("a call over a socket", function()
         server = assert(socket.listen(path, function() end))
     end)
 
+    it("is not taken from whoever serves it with a full queue of callers", function()
+        local busy, callers = uv.new_pipe(false), {}
+        local full = path .. ".full"
+        assert(busy:bind(full))
+        assert(busy:listen(1, function() end)) -- accepts none
+        repeat
+            local caller, answer = uv.new_pipe(false), nil
+            callers[#callers + 1] = caller
+            caller:connect(full, function(problem) answer = problem or "connected" end)
+            while not answer do uv.run("once") end
+        until answer ~= "connected" or #callers == 20
+        local listening, problem = socket.listen(full, function() end)
+        for _, caller in ipairs(callers) do caller:close() end
+        busy:close()
+        uv.run("nowait")
+        assert.is_nil(listening)
+        assert.matches("served by another process", problem)
+    end)
+
     it("needs a path that fits", function()
         local listening, problem = socket.listen("/tmp/" .. ("x"):rep(120), function() end)
         assert.is_nil(listening)

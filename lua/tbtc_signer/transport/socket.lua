@@ -39,10 +39,10 @@ local function serve_connection(stream, handle)
     end)
 end
 
---- Whether somebody answers at a socket. Outside the event loop.
+--- Whether somebody serves a socket, also with more callers waiting than it takes (EAGAIN). Outside the event loop.
 local function is_served(path)
     local probe, served = uv.new_pipe(false), nil
-    probe:connect(path, function(problem) served = problem == nil end)
+    probe:connect(path, function(problem) served = problem ~= "ECONNREFUSED" and problem ~= "ENOENT" end)
     while served == nil do uv.run("once") end
     probe:close()
     return served
