@@ -204,6 +204,29 @@ describe("store tools", function()
             end
             disk.remove(origin)
         end)
+
+        it("35.13 what a cut one left goes at the next opening, also behind an audit file that is damaged", function()
+            make(folder)
+            local lp = registry.lp
+            for round = 1, 5 do
+                local engine = engine_here()
+                signer.test_crash.commit(engine.raw, registry.changes(registry.op("verdict", "\0" .. lp("firewall") .. lp("1")
+                    .. ("\1"):rep(32) .. lp("rule") .. lp("reason") .. lp("") .. string.pack(">I8", round) .. ("\2"):rep(32)
+                    .. "\0")))
+                engine:close()
+            end
+            faults.arm("unlink", "error", 1, true)
+            rekey()
+            faults.clear()
+            local audits = {}
+            for _, name in ipairs(disk.names(folder .. "/state.store")) do audits[#audits + 1] = name:match("^audit%-%x+$") end
+            assert.is_true(#audits >= 2)
+            disk.flip(folder .. "/state.store/" .. audits[1], 100)
+            local engine = engine_here({ STATE_ENCRYPTION_KEY_HEX = NEW_KEY })
+            tools.compact(engine.raw)
+            engine:abandon()
+            assert.same({ [audits[1]] = "state_corrupt" }, look(folder, { STATE_ENCRYPTION_KEY_HEX = NEW_KEY }).faults)
+        end)
     end)
 
     describe("adopt", function()

@@ -71,20 +71,21 @@ static enum signer_error unlink_file(const struct core *core, const struct numbe
     return SIGNER_OK;
 }
 
-/* Left behind by a rekey that was cut short. */
-static bool is_under_another_key(const struct core *core, const struct numbered_file *file) {
+/* What the header of a file says: SIGNER_OK it is under our key, ERR_STATE_KEY_MISMATCH under another one (left
+ * behind by a rekey that was cut short), anything else: not known. */
+static enum signer_error key_of(const struct core *core, const struct numbered_file *file) {
     char name[FILE_NAME_BYTES];
     uint8_t page[STORE_PAGE];
     struct file_header header;
     struct failure unheard = {0};
     int descriptor = -1;
     file_name(name, file->kind, file->number);
-    bool read = place_file(&core->place, core->place.directory, name, O_RDONLY, &descriptor, &unheard) == SIGNER_OK &&
-                descriptor >= 0 &&
-                io_read(core->platform, descriptor, page, sizeof page, 0, name, &unheard) == SIGNER_OK;
+    enum signer_error error = place_file(&core->place, core->place.directory, name, O_RDONLY, &descriptor, &unheard);
+    if (error == SIGNER_OK && descriptor < 0) error = ERR_STATE_IO;
+    if (error == SIGNER_OK) error = io_read(core->platform, descriptor, page, sizeof page, 0, name, &unheard);
     place_shut(&core->place, &descriptor);
-    return read && header_decode(&header, page, file->kind, file->number, core->master, core->store_id) ==
-                       ERR_STATE_KEY_MISMATCH;
+    if (error != SIGNER_OK) return error;
+    return header_decode(&header, page, file->kind, file->number, core->master, core->store_id);
 }
 
 /* Unlinks what is below the path, off it, or under another key; lowest numbers first, so that what a cut run
@@ -93,7 +94,7 @@ static enum signer_error unlink_needless(const struct core *core, const struct p
                                          const struct names *names, uint64_t oldest, bool *other_key,
                                          struct failure *why) {
     const uint64_t head = path[count - 1].header.number;
-    bool looked[KIND_AUDIT + 1] = {false};
+    bool ours[KIND_AUDIT + 1] = {false}; /* and so are all higher ones of that kind */
     enum signer_error error = SIGNER_OK;
     *other_key = false;
     for (size_t i = 0; i < names->count && error == SIGNER_OK; i++) {
@@ -101,8 +102,9 @@ static enum signer_error unlink_needless(const struct core *core, const struct p
         const bool kept = file->kind == KIND_AUDIT || file->number >= head ||
                           (file->number >= oldest && on_path(path, count, file->number));
         if (kept && file->kind != KIND_AUDIT) continue;
-        const bool foreign = !looked[file->kind] && is_under_another_key(core, file);
-        looked[file->kind] = !foreign;
+        const enum signer_error key = ours[file->kind] ? SIGNER_OK : key_of(core, file);
+        const bool foreign = key == ERR_STATE_KEY_MISMATCH;
+        ours[file->kind] = key == SIGNER_OK;
         *other_key = *other_key || foreign;
         if (foreign || !kept) error = unlink_file(core, file, why);
     }
