@@ -20,6 +20,7 @@ local engine = {}
 -- @return table|nil reply, table  array of secret handles of the reply; on failure nil and the error:
 --   {code, message, recovery_class, reason_code, candidate_culprits, …}
 function engine:call(name, request, secrets)
+    if request ~= nil and type(request) ~= "table" then error("the request must be a table, or nil", 2) end
     local ok, text, made = self:request(name, request and json.encode(request), secrets)
     local reply = assert(json.decode(text))
     if ok then return reply, made end

@@ -13,6 +13,7 @@ int luaopen_tbtc_signer(lua_State *L);
 
 /* engine{…}: an engine object, with the methods of lua/tbtc_signer/engine.lua too. */
 static int new_engine(lua_State *L) {
+    lua_settop(L, 1); /* or a call without an argument would hand on the methods as its options */
     lua_getglobal(L, "require");
     lua_pushliteral(L, "tbtc_signer.engine");
     lua_call(L, 1, 1);

@@ -116,6 +116,18 @@ static void option_sources(lua_State *L, struct engine_object *object) {
 }
 #endif
 
+/* A misspelt `environment` would leave the engine with the settings of the process. */
+static void check_options(lua_State *L) {
+    static const char *const known[] = {"environment", "platform", "sources"};
+    for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+        bool found = false;
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            found = found || strcmp(name, known[i]) == 0;
+        if (!found) luaL_error(L, "engine: unknown option '%s'", name);
+    }
+}
+
 static int engine_new(lua_State *L) {
     lua_settop(L, 1);
     if (lua_isnil(L, 1)) {
@@ -123,6 +135,7 @@ static int engine_new(lua_State *L) {
         lua_replace(L, 1);
     }
     luaL_checktype(L, 1, LUA_TTABLE);
+    check_options(L);
     struct engine_object *object = lua_newuserdatauv(L, sizeof *object, 1);
     memset(object, 0, sizeof *object);
     luaL_setmetatable(L, METATABLE);
