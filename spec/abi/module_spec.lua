@@ -34,6 +34,18 @@ describe("module", function()
     end)
 
     describe("engine", function()
+        it("raises where the program is wrong: an option that it does not know, a request that is no table", function()
+            local run = child.run([[
+                local ok, problem = pcall(signer.engine, { enviroment = {} })
+                assert(not ok and problem:find("unknown option 'enviroment'", 1, true), problem)
+                local engine = signer.engine({ environment = { TBTC_SIGNER_PROFILE = "development" } })
+                ok, problem = pcall(engine.call, engine, "dkg_part1", "{}")
+                assert(not ok and problem:find("the request must be a table", 1, true), problem)
+                assert(engine:check_gates())
+            ]])
+            assert.are.equal(0, run.status, run.err)
+        end)
+
         it("answers calls as tables, keeps secrets as handles, and hands them on", function()
             local run = child.run([[
                 local engine = signer.engine({ environment = { TBTC_SIGNER_PROFILE = "development" } })

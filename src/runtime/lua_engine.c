@@ -24,6 +24,7 @@
 #include "binding/binding.h"
 #include "runtime/parallel.h"
 #include "runtime/runtime.h"
+#include "session/firewall.h"
 #include "store/key_provider.h"
 #ifdef SIGNER_TEST
 #include "binding/test_platform.h"
@@ -281,6 +282,17 @@ static int engine_check_key(lua_State *L) {
     return 1;
 }
 
+/* engine:check_gates() -> true; raises which setting of a gate has an unusable value. */
+static int engine_check_gates(lua_State *L) {
+    struct settings *settings = &check_object(L)->engine->settings;
+    struct failure why = {SIGNER_OK, ""};
+    struct firewall firewall;
+    binding_check(L, settings_check_gates(settings, &why), &why);
+    binding_check(L, firewall_load(settings, &firewall, &why), &why); /* hours that do not go together */
+    lua_pushboolean(L, true);
+    return 1;
+}
+
 static int engine_warn_start(lua_State *L) {
     settings_warn_start(&check_object(L)->engine->settings, (size_t)luaL_checkinteger(L, 2));
     return 0;
@@ -317,6 +329,7 @@ int engine_object_open(lua_State *L) {
         {"request", engine_request},
         {"close", engine_close},
         {"check_key_provider", engine_check_key},
+        {"check_gates", engine_check_gates},
         {"warn_start", engine_warn_start},
 #ifdef SIGNER_TEST
         {"live_secrets", engine_live_secrets},

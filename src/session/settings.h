@@ -143,6 +143,10 @@ enum signer_error settings_reset_corrupt(struct settings *settings, bool *out, s
  * `local_seats`: most seats that one wallet has here. */
 void settings_warn_start(struct settings *settings, size_t local_seats);
 
+/* The first setting of the gates (admission, firewall, heartbeats, quarantine) whose text is no value of it,
+ * whether its gate is on or not: at its use it would refuse, so a node says it at its start. */
+enum signer_error settings_check_gates(struct settings *settings, struct failure *why);
+
 /* -- init_signer_config ------------------------------------------------------------------------ */
 
 /* A candidate is a settings object of its own (settings_candidate), filled with settings_put, looked

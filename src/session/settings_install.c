@@ -100,40 +100,61 @@ uint32_t settings_key_count(struct settings *settings) {
 
 /* -- validation ------------------------------------------------------------------------------------ */
 
-/* One setting by its type and range, whatever gate reads it. */
-static enum signer_error check_setting(struct settings *candidate, enum setting setting, struct failure *why) {
+/* One setting by its type and range, whatever gate reads it; BYTES32 are not looked at. */
+static enum signer_error check_value(struct settings *settings, enum setting setting, struct failure *why) {
     uint64_t number;
     uint32_t classes;
     uint16_t *list;
     size_t count;
-    uint8_t bytes[32];
     bool flag, set;
     int word;
-    if (!candidate->value[setting]) return SIGNER_OK;
     switch (setting_info(setting)->type) {
     case SETTING_TYPE_TEXT:
+    case SETTING_TYPE_BYTES32:
         return SIGNER_OK;
     case SETTING_TYPE_WORD:
-        return settings_word(candidate, setting, &word, why);
+        return settings_word(settings, setting, &word, why);
     case SETTING_TYPE_FLAG:
-        return settings_flag(candidate, setting, &flag, why);
+        return settings_flag(settings, setting, &flag, why);
     case SETTING_TYPE_COUNT:
     case SETTING_TYPE_HOUR:
     case SETTING_TYPE_SEQUENCE:
-        return settings_optional_u64(candidate, setting, &number, &set, why);
+        return settings_optional_u64(settings, setting, &number, &set, why);
     case SETTING_TYPE_IDENTIFIERS: {
-        enum signer_error error = settings_identifiers(candidate, setting, &list, &count, &set, why);
+        enum signer_error error = settings_identifiers(settings, setting, &list, &count, &set, why);
         free(list);
         return error;
     }
     case SETTING_TYPE_CLASSES:
-        return settings_classes(candidate, setting, &classes, why);
-    case SETTING_TYPE_BYTES32:
-        if (!setting_parse_bytes32(candidate->value[setting], bytes) || sodium_is_zero(bytes, 32))
-            return refuse(setting, why, "must be 0x and 64 lower-case hex digits, not all zero");
-        return SIGNER_OK;
+        return settings_classes(settings, setting, &classes, why);
     }
     return SIGNER_OK;
+}
+
+static enum signer_error check_setting(struct settings *candidate, enum setting setting, struct failure *why) {
+    uint8_t bytes[32];
+    const char *text = candidate->value[setting];
+    if (!text) return SIGNER_OK;
+    if (setting_info(setting)->type == SETTING_TYPE_BYTES32 &&
+        (!setting_parse_bytes32(text, bytes) || sodium_is_zero(bytes, 32)))
+        return refuse(setting, why, "must be 0x and 64 lower-case hex digits, not all zero");
+    return check_value(candidate, setting, why);
+}
+
+enum signer_error settings_check_gates(struct settings *settings, struct failure *why) {
+    enum signer_error error = SIGNER_OK;
+    for (enum setting setting = 0; setting < SETTING_COUNT && !error; setting++)
+        switch (setting_info(setting)->family) {
+        case SETTING_FAMILY_ADMISSION:
+        case SETTING_FAMILY_FIREWALL:
+        case SETTING_FAMILY_HEARTBEAT:
+        case SETTING_FAMILY_QUARANTINE:
+            error = check_value(settings, setting, why);
+            break;
+        default:
+            break;
+        }
+    return error;
 }
 
 static enum signer_error check_family(struct settings *candidate, enum setting_family family, struct failure *why) {

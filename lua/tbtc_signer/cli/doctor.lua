@@ -82,6 +82,11 @@ function checks.settings()
             results[#results + 1] = warn("settings", line, "docs/operations.md tells what the setting does")
         end
     end
+    local _, usable, problem = ask_engine(function(engine) return pcall(engine.check_gates, engine) end)
+    if not usable then
+        results[#results + 1] = bad("settings", type(problem) == "table" and problem.detail or tostring(problem),
+            "give it a value that docs/operations.md allows, or unset it; until then it refuses what it should limit")
+    end
     if #results == 0 then results[1] = good("settings", "nothing that a start would warn of") end
     return table.unpack(results)
 end

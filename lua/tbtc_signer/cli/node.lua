@@ -69,6 +69,17 @@ local function entry_of(options, keys)
     return { member = options.member, sealing_key = public.sealing, signing_key = public.signing, socket = options.socket }
 end
 
+--- The node keys; a failure names the file and what helps.
+local function open_keys(engine, path)
+    local ok, result = pcall(require("tbtc_signer").node_keys.open, engine, path)
+    if ok then return result end
+    if type(result) ~= "table" or not (result.detail or ""):find("^the node key file") then error(result, 0) end
+    error({ code = result.code, reason_code = result.reason_code,
+        detail = ("%s: %s"):format(path, result.detail),
+        hint = result.detail:find("has mode", 1, true) and "chmod 600 " .. path
+            or "put back the copy of it that you keep: the rosters of all nodes name its keys" }, 0)
+end
+
 local function make_keys(options, engine)
     local signer = require("tbtc_signer")
     local path = options.dir .. "/node-keys"
@@ -78,7 +89,7 @@ local function make_keys(options, engine)
         return nil, ("the socket path has %d bytes, more than %d: %s"):format(#options.socket, socket.PATH_MAX, options.socket),
             "choose a shorter --dir, or a shorter --socket"
     end
-    local keys = existing and signer.node_keys.open(engine, path) or signer.node_keys.create(engine, path)
+    local keys = existing and open_keys(engine, path) or signer.node_keys.create(engine, path)
     local entry = entry_of(options, keys)
     output.line("%s", json.encode(entry))
     output.document(entry)
@@ -108,7 +119,8 @@ local function serve(options, engine)
         return nil, options.dir .. " has no node keys",
             ("make them first: tbtc-signer node keys --dir %s --member %d"):format(options.dir, options.member)
     end
-    local keys = signer.node_keys.open(engine, options.dir .. "/node-keys")
+    engine:check_gates()
+    local keys = open_keys(engine, options.dir .. "/node-keys")
     problem = check_own_entry(group, options, keys)
     if problem then return nil, problem, "compare with what `node keys` prints for this folder" end
     local opened, unfit = engines.open(engine)
