@@ -106,7 +106,7 @@ function json.read(path, size_max)
     if not text then return nil, path .. ": cannot be read, or is empty" end
     if #text > size_max then return nil, path .. ": larger than " .. size_max .. " bytes" end
     local value, message = json.decode(text)
-    if value == nil then return nil, path .. ": " .. tostring(message) end
+    if value == nil then return nil, path .. " is no JSON: " .. tostring(message) end
     return value
 end
 

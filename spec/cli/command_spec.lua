@@ -27,6 +27,7 @@ describe("the command line", function()
         local status, _, problem = run("sing")
         assert.equal(2, status)
         assert.matches("sing", problem)
+        assert.matches("tbtc%-signer %-%-help lists the commands", problem)
         assert.equal(2, (run("sign")))
         assert.equal(2, (run("")))
     end)
@@ -48,6 +49,20 @@ describe("doctor", function()
         local _, document = run("doctor --json", { TBTC_SIGNER_PROFILE = "development",
             TBTC_SIGNER_STATE_KEY_PROVIDER = "command", TBTC_SIGNER_STATE_KEY_COMMAND = "echo " .. ("ab"):rep(32) })
         assert.is_true(json.decode(document).fit)
+    end)
+
+    it("names a setting of a gate that has no usable value, though its gate is off", function()
+        local settings = { TBTC_SIGNER_PROFILE = "development", TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX = ("ab"):rep(32),
+            TBTC_SIGNER_POLICY_MAX_FEE_SATS = "abc" }
+        local status, out = run("doctor", settings)
+        assert.equal(1, status)
+        assert.matches("BAD +settings +TBTC_SIGNER_POLICY_MAX_FEE_SATS: not a decimal number", out)
+        settings.TBTC_SIGNER_POLICY_MAX_FEE_SATS = nil
+        settings.TBTC_SIGNER_ENFORCE_SIGNING_POLICY_FIREWALL = "true"
+        settings.TBTC_SIGNER_POLICY_ALLOWED_UTC_START_HOUR = "3"
+        status, out = run("doctor", settings)
+        assert.equal(1, status)
+        assert.matches("BAD +settings +both policy_allowed_utc hours", out)
     end)
 end)
 
@@ -138,6 +153,11 @@ describe("verify", function()
         assert.equal(1, status)
         assert.matches("INVALID", out)
         assert.equal(2, (run("verify --key zz --message 00 --signature 00")))
+        for _, key in ipairs({ "05" .. KEY, ("ff"):rep(32) }) do -- a typing error is no verdict
+            local ended, _, problem = run(("verify --key %s --message %s --signature %s"):format(key, MESSAGE, SIGNATURE))
+            assert.equal(2, ended)
+            assert.matches("no public key", problem)
+        end
     end)
 end)
 

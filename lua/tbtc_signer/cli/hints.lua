@@ -4,7 +4,8 @@ local hints = {}
 local BY_REASON = {
     state_locked = "another process uses this store; stop it first, or give this one its own state path",
     state_path_unsafe = "set owner and modes back: directory 0700, files 0600, no links; the line on stderr names the file",
-    state_key_unavailable = "check the key provider: run its command by hand, it must print 64 hex characters and exit 0",
+    state_key_unavailable = "check the key provider: its command must print 64 hex characters and exit 0 when it is run by hand;"
+        .. " the provider env reads them from TBTC_SIGNER_STATE_ENCRYPTION_KEY_HEX",
     state_key_mismatch = "the key provider gives another key than the store was sealed with; restore the right one",
     state_foreign_store = "the lock file belongs to another store; move it aside only if this store is meant to be here",
     state_io = "look at the disk and its log; nothing was lost, the same call may be tried again",
@@ -42,7 +43,9 @@ local BY_CODE = {
     node_unreachable = "start the node (tbtc-signer node run …) and look at its log",
     too_few_members = "start more of the listed nodes, then run the same command again",
     consumed_nonce_replay = "this attempt is spent for good; sign with a new attempt number",
-    dkg_not_ready = "run the key generation first: tbtc-signer dkg",
+    dkg_not_ready = "compare the key group with what tbtc-signer dkg printed; where no key was made yet, run the key generation"
+        .. " first: tbtc-signer dkg",
+    session_conflict = "this session id was used for something else before: take a new one",
     dkg_views_differ = "no key was made; look into the named party, then start again with a new run id",
     provenance_gate_rejected = "set the attestation (docs/operations.md); to rehearse, TBTC_SIGNER_PROFILE=development",
 }
@@ -50,6 +53,10 @@ local BY_CODE = {
 --- @param problem table {code, reason_code?}
 --- @return string|nil
 function hints.of(problem)
+    local what = problem.message or problem.detail or ""
+    if problem.reason_code == "state_io" and what:find("directory of the state path failed: No such file", 1, true) then
+        return "create the folder of the state path, mode 0700, or look at TBTC_SIGNER_STATE_PATH or --path"
+    end
     return problem.hint or BY_REASON[problem.reason_code or ""] or BY_CODE[problem.code or ""]
 end
 

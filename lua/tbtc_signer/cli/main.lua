@@ -73,7 +73,8 @@ local function parse(parser, arguments)
     parser.error = function(command, text)
         local usage = command:get_usage()
         local name = usage:match("^Usage: ([%l%- ]+)"):match("^(.-) *$")
-        told = ("tbtc-signer: %s\n\n%s\n  what to do: %s --help explains each option\n"):format(text, usage, name)
+        local explains = text:find("command", 1, true) and "lists the commands" or "explains each option"
+        told = ("tbtc-signer: %s\n\n%s\n  what to do: %s --help %s\n"):format(text, usage, name, explains)
         error(told, 0)
     end
     local ok, options = pcall(parser.parse, parser, arguments)

@@ -65,10 +65,19 @@ function sign.run(options)
         output.failure("give --message or --heartbeat")
         return 2
     end
+    if options.message == "" then
+        output.failure("--message is empty: there is nothing to sign")
+        return 2
+    end
     return group.with(options, function(nodes, connected, failed)
         local unknown = stranger(options.members, nodes.roster)
         if unknown then
             output.failure(("--members: the roster has no member %d"):format(unknown))
+            return 2
+        end
+        if options.threshold > nodes.roster:size() then
+            output.failure(("--threshold is %d, and the roster has %d members"):format(options.threshold, nodes.roster:size()),
+                "give the threshold that the key was made with: tbtc-signer dkg printed it")
             return 2
         end
         local members = chosen_members(options.members, connected)

@@ -51,6 +51,11 @@ end
 
 function verify.run(options)
     local key = hex.decode(options.key:sub(-64))
+    if not signer.curve.is_point(#options.key == 66 and hex.decode(options.key) or "\2" .. key) then
+        output.failure("--key is no public key of secp256k1",
+            "give the key group that tbtc-signer dkg printed, or its last 64 characters")
+        return 2
+    end
     if options.tx and options.redemption then return verify_transaction(options, key) end
     if options.tx or options.redemption or not options.message or not options.signature then
         output.failure("give --message and --signature, or --tx and --redemption")
