@@ -144,6 +144,22 @@ describe("store tools", function()
         engine:abandon()
     end)
 
+    it("D-137 in a forked child an inspection closes what it had open once, not what the child opened since", function()
+        make(folder)
+        local engine = engine_here()
+        local inspection = tools.inspect(engine.raw)
+        signer.test_core.fork(function()
+            local opened, still = {}, 0
+            for index = 1, 16 do opened[index] = assert(io.open("/dev/null", "r")) end
+            inspection:close()
+            for _, file in ipairs(opened) do still = still + (file:seek("set") and 1 or 0) end
+            disk.write(folder .. "/child", tostring(still))
+        end)
+        inspection:close()
+        engine:abandon()
+        assert.equal("16", disk.read(folder .. "/child"))
+    end)
+
     describe("rekey", function()
         local function rekey(variables)
             local engine = engine_here(variables)

@@ -12,21 +12,15 @@
 
 /* -- birth ------------------------------------------------------------------------------------------ */
 
-static void close_in_child(const struct platform *platform, int descriptor) {
-    if (descriptor >= 0) platform->files.close(platform->context, descriptor);
-}
-
-/* No lock is taken: another thread of the parent may have held it when the process forked. */
+/* No lock is taken: another thread of the parent may have held it when the process forked. The numbers are
+ * forgotten: they may be the child's own files when it drops the store. */
 static void close_all_in_child(void *argument) {
-    const struct store *store = argument;
-    const struct platform *platform = store->core.platform;
-    if (!platform) return;
-    close_in_child(platform, store->lock.file);
-    close_in_child(platform, store->store_id_file);
-    close_in_child(platform, store->head.file);
-    close_in_child(platform, store->mark_file);
-    close_in_child(platform, store->core.place.directory);
-    close_in_child(platform, store->core.place.parent);
+    struct store *store = argument;
+    struct place *place = &store->core.place;
+    int *const descriptors[] = {&store->lock.file, &store->store_id_file, &store->head.file,
+                                &store->mark_file, &place->directory,     &place->parent};
+    for (size_t i = 0; i < sizeof descriptors / sizeof *descriptors; i++)
+        place_shut(place, descriptors[i]);
 }
 
 struct store *store_new(void) {
