@@ -107,6 +107,11 @@ describe("host", function()
         assert.are.equal("cancelled, share given\nothers are served\nbuffer given back\n", run.out)
     end)
 
+    it("in a build that is optimized across files keeps what stands in its registers", function()
+        local run = host.run("registers_host", "-O2 -flto -Isrc src/abi/registers.c")
+        assert.are.equal("kept whole\n", run.out)
+    end)
+
     it("with eight threads sees no double share and no unexpected answer", function()
         local run = host.run("threads", "-O1", folder .. " 2 8")
         assert.are.equal(0, run.status, run.err)
