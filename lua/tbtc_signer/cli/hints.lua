@@ -57,6 +57,9 @@ function hints.of(problem)
     if problem.reason_code == "state_io" and what:find("directory of the state path failed: No such file", 1, true) then
         return "create the folder of the state path, mode 0700, or look at TBTC_SIGNER_STATE_PATH or --path"
     end
+    if problem.reason_code == "state_io" and what:find("Permission denied", 1, true) then
+        return "run this as the user that the store belongs to; owner and modes are checked and never changed"
+    end
     return problem.hint or BY_REASON[problem.reason_code or ""] or BY_CODE[problem.code or ""]
 end
 

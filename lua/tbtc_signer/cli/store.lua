@@ -285,7 +285,7 @@ end
 local function write_file(path, text)
     local uv = require("luv")
     local file, temporary = uv.fs_mkstemp(path .. ".tmp-XXXXXX")
-    if not file then return temporary end
+    if not file then return ("%s: %s"):format(path, (temporary:gsub(": *$", ""))) end
     local written = uv.fs_write(file, text)
     local synced = uv.fs_fsync(file)
     uv.fs_close(file)
