@@ -2,6 +2,8 @@
 -- rollback, a clone or a lost counter meet at open.
 local disk = require("spec.store.disk")
 local engines = require("spec.support.engines")
+local json = require("tbtc_signer.json")
+local luv = require("luv")
 local registry = require("spec.support.registry")
 local signer = require("tbtc_signer")
 local signing = require("spec.support.signing")
@@ -259,6 +261,25 @@ describe("store anchor", function()
             assert.equal("state_anchor_unavailable", problem.reason_code)
             back()
             assert.truthy((group:open({ session = "again" })))
+        end)
+
+        it("D-137 a child forked while the counter moves does not keep its lock", function()
+            local group = wallet("strict")
+            local package, options = prepared(group, "one")
+            local request = group:seat_request(options)
+            request.signing_package_hex = package
+            local forker = disk.open(folder)
+            signer.test_fault.arm("rename", "pause") -- of the counter, under its lock
+            local running = group.engine:parallel({ { "interactive_round2", json.encode(request) } })
+            while signer.test_fault.hits("rename") < 1 do luv.sleep(5) end
+            local child = forker:fork_idle()
+            signer.test_fault.release()
+            local answer = running:finish()[1]
+            local free = os.execute(("flock -w 60 '%s.lock' true"):format(counter)) -- the child runs its first lines
+            signer.test_store.kill(child)
+            forker:close()
+            assert.is_true(answer[1])
+            assert.is_true(free)
         end)
 
         it("35.11 a clone that advanced stops the one that runs", function()

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "custody/fork.h"
 #include "store/io.h"
 #include "store/keys.h"
 #include "store/place.h"
@@ -48,11 +49,18 @@ static enum signer_error unreachable(struct failure *why, const struct failure *
                 cause->detail[0] ? cause->detail : error_info(cause->error)->text);
 }
 
-/* An open counter file: its place and its lock. */
+/* An open counter file: its place and its lock, which no child that is forked meanwhile keeps (D-137): the next
+ * one to lock would wait for its end. */
 struct session {
     struct place place;
     int lock;
+    struct fork_handler fork_handler;
 };
+
+static void close_in_child(void *argument) {
+    struct session *session = argument;
+    place_shut(&session->place, &session->lock);
+}
 
 static enum signer_error take_lock(struct session *session, struct failure *why) {
     const struct place *place = &session->place;
@@ -60,8 +68,12 @@ static enum signer_error take_lock(struct session *session, struct failure *why)
     char name[FILE_NAME_BYTES];
     struct stat status;
     place_sibling(place, ".lock", name);
+    session->fork_handler = (struct fork_handler){close_in_child, session, NULL};
+    if (fork_handler_add(&session->fork_handler) != SIGNER_OK) return fail_plain(why, ERR_OUT_OF_MEMORY);
+    fork_hold();
     session->lock = files->open_at(place->platform->context, place->parent, name,
                                    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    fork_release();
     if (session->lock < 0) return io_failed(why, "open", name);
     if (files->fstat(place->platform->context, session->lock, &status) != 0) return io_failed(why, "fstat", name);
     enum signer_error error = place_check(&status, false, name, why);
@@ -83,6 +95,7 @@ static enum signer_error begin(struct session *session, const struct counter_anc
 
 static void end(struct session *session) {
     if (session->place.platform) place_shut(&session->place, &session->lock);
+    fork_handler_remove(&session->fork_handler);
     place_close(&session->place);
 }
 
