@@ -53,7 +53,7 @@ describe("host", function()
     end)
 
     it("D-146 that calls from a thread of 256 KiB stays below 192 KiB", function()
-        if child.sanitized then return end
+        if child.sanitized then return pending("plain build only: the sanitizers' frames are larger") end
         local run = host.run("stack_host", nil, folder)
         assert.are.equal(0, run.status, run.err)
         assert.is_true(tonumber(run.out:match("stack (%d+)")) <= 192 * 1024, run.out)
@@ -76,7 +76,7 @@ describe("host", function()
     end)
 
     it("that runs out of memory at any allocation gets an answer that it can give back", function()
-        if child.sanitized then return end
+        if child.sanitized then return pending("plain build only: the sanitizers answer for malloc") end
         local run = host.run("memory_host", "-rdynamic")
         assert.are.equal(0, run.status, run.err)
         local failures, successes = run.out:match("failures (%d+) successes (%d+)")
@@ -84,7 +84,7 @@ describe("host", function()
     end)
 
     it("COM-5, CC-3, D-126 that shows one seat two packages from threads, forks, and has a failing machine: one share a nonce pair", function()
-        if child.sanitized then return end
+        if child.sanitized then return pending("plain build only: a child forked amid threads, under the sanitizers") end
         local seed = tonumber(os.getenv("SIGNER_SEED")) or os.time()
         local run = host.run("hostile_host", "-rdynamic -lpthread", ("%s 3 %d"):format(folder, seed))
         assert.are.equal(0, run.status, ("SIGNER_SEED=%d\n%s"):format(seed, run.err))
@@ -101,7 +101,7 @@ describe("host", function()
     end)
 
     it("that cancels a thread amid a call: the call ends first, its share is given, others are served", function()
-        if child.sanitized then return end
+        if child.sanitized then return pending("plain build only: threads cancelled under the sanitizers") end
         local run = host.run("cancel_host", "-rdynamic -lpthread", folder)
         assert.are.equal(0, run.status, run.err)
         assert.are.equal("cancelled, share given\nothers are served\nbuffer given back\n", run.out)

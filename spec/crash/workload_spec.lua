@@ -33,7 +33,7 @@ describe("random workload", function()
     local quick = { 1, 4, 2, 4 } -- seeds that need few operations; others follow
     for number, name in ipairs(mutants) do
         it("35.14 notices the mutant: " .. name, function()
-            if child.sanitized then return end -- some thousand operations each
+            if child.sanitized then return pending("plain build only: some thousand operations each") end
             for try = 0, 5 do
                 local seed = quick[number] + try
                 local run, why = workload.run({ seed = seed, operations = 6000, mutant = number, storm = true })

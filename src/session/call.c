@@ -94,11 +94,6 @@ uint64_t call_recorded_time(const struct call *call) {
     return seconds > 0 ? seconds : 1;
 }
 
-static bool holds_markers(const struct session *session) {
-    return session->sets[SET_CONSUMED_MARKERS].count > 0 || session->sets[SET_AGGREGATED_MARKERS].count > 0 ||
-           session->sets[SET_AUTHORIZED_MARKERS].count > 0 || session_has(session, FIELD_HIGHEST_ATTEMPT);
-}
-
 void call_evicts(struct call *call, const struct session *session) {
     call->evicts = true;
     call->evicted_id_len = session->id.len <= sizeof call->evicted_id ? session->id.len : 0;
@@ -112,8 +107,7 @@ enum signer_error call_make_room(struct call *call, const struct session *keep, 
     if (!oldest || state_session_count(state) > call->engine->max_sessions)
         return fail(why, ERR_CAPACITY, "session registry size is at its limit of %llu",
                     (unsigned long long)call->engine->max_sessions);
-    if (holds_markers(oldest)) change_tombstone(&call->housekeeping, oldest);
-    change_session_delete(&call->housekeeping, (const char *)oldest->id.data, oldest->id.len);
+    change_evict(&call->housekeeping, oldest);
     call_evicts(call, oldest);
     return call->housekeeping.error;
 }
