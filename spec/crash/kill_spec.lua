@@ -19,8 +19,8 @@ local function run(folder, key_group, first, moment, point, nth)
         args = { "-c", ("exec lua5.4 spec/crash/loop.lua '%s' %s %d %s %s 2>/dev/null"):format(folder, key_group, first,
             point or "", nth or "") },
         stdio = { nil, output, 2 },
-        env = { "SIGNER_BUILD=" .. build, "PATH=" .. os.getenv("PATH"), "LD_PRELOAD=" .. (os.getenv("LD_PRELOAD") or ""),
-            "ASAN_OPTIONS=" .. (os.getenv("ASAN_OPTIONS") or "") },
+        env = child.environment({ "SIGNER_BUILD=" .. build, "LD_PRELOAD=" .. (os.getenv("LD_PRELOAD") or ""),
+            "ASAN_OPTIONS=" .. (os.getenv("ASAN_OPTIONS") or "") }),
     }, function(code, signal) ended = signal ~= 0 and signal or -1 - code end))
     local closed = false
     output:read_start(function(_, data)

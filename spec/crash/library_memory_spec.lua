@@ -97,7 +97,7 @@ if not child.sanitized then
             local store = folder .. "/run"
             assert(os.execute(("rm -rf '%s'; mkdir -m 0700 '%s'"):format(store, store)))
             running = images.start(("'%s-%s' '%s' '%s' %s %d %s"):format(program, binding or "now", library, store, call, number,
-                hex(images.PLANTED)), { "PATH=" .. os.getenv("PATH"), preload and "LD_PRELOAD=" .. preload })
+                hex(images.PLANTED)), child.environment({ preload and "LD_PRELOAD=" .. preload }))
             running.wait(function() return running.text:find("stopped") and images.sleeps(running.pid) end)
             return read_secrets(store .. "/secrets")
         end

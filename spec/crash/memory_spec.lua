@@ -28,7 +28,7 @@ end
 
 --- Starts the signer process. @return table  of images.start
 local function start(folder, key_group, point, preload)
-    local environment = { "SIGNER_BUILD=" .. build, "KEY_GROUP=" .. key_group, "PATH=" .. os.getenv("PATH") }
+    local environment = child.environment({ "SIGNER_BUILD=" .. build, "KEY_GROUP=" .. key_group })
     if preload then environment[#environment + 1] = "LD_PRELOAD=" .. preload end
     return images.start(("lua5.4 spec/crash/signer.lua sign '%s' %s"):format(folder, point), environment)
 end

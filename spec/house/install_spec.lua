@@ -11,7 +11,8 @@ local function make(line)
 end
 
 local function run(line)
-    local status, out, err = files.run(("cd / && env -u LD_PRELOAD -u LUA_CPATH -u LUA_PATH LD_LIBRARY_PATH=%s/lib %s")
+    local status, out, err = files.run(("cd / && env -u LD_PRELOAD -u LUA_CPATH -u LUA_PATH "
+        .. "LD_LIBRARY_PATH=%s/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} %s")
         :format(prefix, line))
     return status, out .. err
 end

@@ -66,7 +66,7 @@ describe("the documents", function()
     it("have an example of the C interface that compiles without a warning and builds a transaction", function()
         local program = os.tmpname()
         local text = run(("cc -std=c11 -Wall -Wextra -Werror -Iinclude scripts/examples/transaction.c -Lbuild -lfrost_tbtc -o %s "
-            .. "&& env -u LD_PRELOAD LD_LIBRARY_PATH=build %s"):format(program, program))
+            .. "&& env -u LD_PRELOAD LD_LIBRARY_PATH=build${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} %s"):format(program, program))
         os.remove(program)
         assert.matches("\"tx_hex\":\"0100", text)
         assert.matches("signing_policy_rejected", text)

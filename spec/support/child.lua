@@ -28,6 +28,17 @@ function child.run(source, options)
     return result
 end
 
+--- An environment for a program of its own: what finds programs and libraries in this one, and `more`.
+--- @param more table  of "NAME=value"
+--- @return table
+function child.environment(more)
+    local list = {}
+    for _, name in ipairs({ "PATH", "LD_LIBRARY_PATH" }) do
+        if os.getenv(name) then list[#list + 1] = name .. "=" .. os.getenv(name) end
+    end
+    return table.move(more, 1, #more, #list + 1, list)
+end
+
 --- Words that lower the limit on locked memory and take away root's exemption.
 --- @param bytes integer
 function child.with_lock_limit(bytes)
