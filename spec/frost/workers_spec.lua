@@ -6,7 +6,7 @@ local vectors = require("spec.support.vectors")
 local frost, curve, fault, run = signer.frost, signer.test_curve, signer.test_fault, signer.test_dkg
 local hex = vectors.hex
 
-local PEERS, THRESHOLD = 100, 11 -- more than 1024 commitments, three chunks
+local PEERS, THRESHOLD = 100, 11 -- more than 1024 commitments, two chunks
 local ONE = ("\0"):rep(31) .. "\1"
 
 local function seed(name) return signer.curve.sha256("workers " .. name) end
@@ -116,7 +116,7 @@ describe("parts 2 and 3 on several threads", function()
         run.workers(5)
         fault.arm("thread", "error", 1000000) -- counts
         assert.same(honest, parts(own))
-        assert.equal(4 + 3, fault.hits("thread")) -- part 2; part 3: the sums and three chunks
+        assert.equal(4 + 2, fault.hits("thread")) -- part 2; part 3: the sums and two chunks
         assert.equal(before, threads())
         fault.arm("thread", "error", 1, true)
         assert.same(honest, parts(own))

@@ -6,7 +6,7 @@
 #include "base/workers.h"
 #include "frost/dkg_secret.h"
 
-#define LANES_A_CHUNK 33 /* polynomials that one thread evaluates together */
+#define CHUNK_MIN 33 /* polynomials that one thread evaluates together, at least */
 
 struct part3 {
     struct round2_secret own;
@@ -145,7 +145,14 @@ cleanup:
     return error;
 }
 
-/* Item 0, the longest: the sums and what lies on them; then the chunks. */
+/* The sums with what lies on them take about as long as all polynomials at once, and neither of the two gets much
+ * shorter in parts: every step inverts once for all that go in step. So two threads have one each, and a third takes
+ * half of the polynomials. */
+static size_t count_chunks(size_t polynomials, unsigned workers) {
+    return workers > 2 && polynomials >= 2 * CHUNK_MIN ? 2 : 1;
+}
+
+/* Item 0: the sums and what lies on them; then the chunks. */
 static void work_on_commitments(void *context, size_t item) {
     struct part3 *run = context;
     if (item > 0) {
@@ -178,7 +185,7 @@ static enum signer_error run_part3(struct part3 *run, struct frost_key_package *
     uint16_t length = run->own.info.min_signers;
     unsigned workers = dkg_workers(means, run->count, length);
     run->keys = keys;
-    run->chunks = workers > 1 && run->count >= 2 * LANES_A_CHUNK ? run->count / LANES_A_CHUNK : 1;
+    run->chunks = count_chunks(run->count, workers);
     scalar_decode(&run->at, run->own.info.identifier.bytes);
     for (size_t i = 0; i < run->count; i++)
         run->polynomials[i] = run->peers[i]->package.commitments;
