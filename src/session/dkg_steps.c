@@ -51,20 +51,11 @@ enum signer_error dkg_step2_peers(struct call *call, vault_handle secret, size_t
     return answer(error, why);
 }
 
-static enum signer_error bind_map(struct call *call, vault_handle secret, const struct dkg_round1_entry *peers,
-                                  size_t count) {
-    uint8_t hash[HASH_BYTES];
-    enum signer_error error = dkg_round1_map_hash(hash, peers, count);
-    return error ? error : vault_bind(call->engine->vault, secret, hash);
-}
-
-static enum signer_error check_map(struct call *call, vault_handle secret, const struct dkg_round1_entry *peers,
-                                   size_t count) {
-    uint8_t bound[32], hash[HASH_BYTES];
+/* A secret that was used with a map of round-1 packages is used with no other. */
+static enum signer_error check_map(struct call *call, vault_handle secret, const uint8_t hash[HASH_BYTES]) {
+    uint8_t bound[32];
     if (!vault_bound(call->engine->vault, secret, bound)) return SIGNER_OK;
-    enum signer_error error = dkg_round1_map_hash(hash, peers, count);
-    if (error) return error;
-    return memcmp(bound, hash, sizeof hash) == 0 ? SIGNER_OK : ERR_FROST_INCORRECT_PACKAGE;
+    return memcmp(bound, hash, HASH_BYTES) == 0 ? SIGNER_OK : ERR_FROST_INCORRECT_PACKAGE;
 }
 
 enum signer_error dkg_step2(struct call *call, vault_handle secret, const struct dkg_round1_entry *peers,
@@ -74,6 +65,7 @@ enum signer_error dkg_step2(struct call *call, vault_handle secret, const struct
     struct dkg_secret_info info;
     struct dkg_means means;
     vault_handle scratch = 0;
+    uint8_t map[HASH_BYTES];
     void *entries, *next, *memory;
     size_t len = 0;
     memset(culprit, 0, sizeof *culprit);
@@ -90,9 +82,10 @@ enum signer_error dkg_step2(struct call *call, vault_handle secret, const struct
         error = dkg_part2(entries, next, next_len, encoded, len, peers, peer_count, &means, &culprit->identifier,
                           &culprit->known);
     /* A polynomial that is evaluated for two rosters gives away more than its threshold allows. */
-    if (!error) error = check_map(call, secret, peers, peer_count);
-    if (!error) error = bind_map(call, secret, peers, peer_count);
-    if (!error) error = bind_map(call, *round2_secret, peers, peer_count);
+    if (!error) error = dkg_round1_map_hash(map, peers, peer_count);
+    if (!error) error = check_map(call, secret, map);
+    if (!error) error = vault_bind(vault, secret, map);
+    if (!error) error = vault_bind(vault, *round2_secret, map);
     for (size_t i = 0; i < count && !error; i++) {
         const struct dkg_round2_entry *entry = (const struct dkg_round2_entry *)entries + i;
         shares[i].peer = entry->peer;
@@ -125,12 +118,15 @@ enum signer_error dkg_step3(struct call *call, vault_handle secret, const struct
     struct vault *vault = call->engine->vault;
     struct dkg_means means;
     vault_handle scratch = 0, key_slot = 0;
+    uint8_t map[HASH_BYTES];
     void *entries = NULL, *key = NULL, *memory;
     size_t len = 0;
     memset(culprit, 0, sizeof *culprit);
     const uint8_t *encoded = vault_borrow(vault, secret, SECRET_BYTES, &len);
     if (!encoded) return fail_plain(why, ERR_FROST_DESERIALIZATION);
-    enum signer_error error = check_map(call, secret, peers, peer_count);
+    enum signer_error error = SIGNER_OK;
+    if (vault_bound(vault, secret, map)) error = dkg_round1_map_hash(map, peers, peer_count);
+    if (!error) error = check_map(call, secret, map);
     if (!error) error = open_shares(call, shares, share_count, &scratch, &entries);
     if (!error) error = vault_new(vault, SECRET_KEY_PACKAGE, sizeof(struct frost_key_package), &key_slot, &key);
     if (!error) error = get_means(call, &means, why);
