@@ -15,7 +15,9 @@ local RAW = { __name = "json.raw" }
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
 local function quote(text)
-    if not text:find('[%c"\\\127]') then return '"' .. text .. '"' end
+    -- In C, and right where nothing was escaped: long hexadecimal texts are.
+    local quoted = cjson.encode(text)
+    if #quoted == #text + 2 or not text:find('[%c"\\\127]') then return '"' .. text .. '"' end
     return '"' .. text:gsub('[%c"\\\127]', function(char)
         return ESCAPES[char] or ("\\u%04x"):format(char:byte())
     end) .. '"'
