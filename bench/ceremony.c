@@ -2,9 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/workers.h"
 #include "signing.h"
 
-static const struct dkg_means means = {.random = "weights of a bench"};
+static struct dkg_means means = {.random = "weights of a bench", .workers = 1};
+
+void ceremony_use_workers(unsigned workers) {
+    means.workers = workers;
+}
 
 /* One other participant: its package, and its share for the first. */
 struct other {
@@ -68,10 +73,21 @@ void ceremony_make(struct ceremony *out, uint16_t threshold, uint16_t members) {
          "part 2");
 }
 
+/* What the first participant is sent, so that all of it can be decoded. */
+void ceremony_encode(struct ceremony *inout) {
+    inout->encoded = calloc(inout->members, sizeof *inout->encoded);
+    must(inout->encoded != NULL, "memory");
+    for (uint16_t i = 0; i + 1 < inout->members; i++)
+        must(dkg_round1_package_encode(&inout->encoded[i], &inout->peers[i].package) == SIGNER_OK, "encode");
+}
+
 void ceremony_free(struct ceremony *inout) {
     for (uint16_t i = 0; i + 1 < inout->members; i++)
         dkg_round1_package_free(&inout->peers[i].package);
+    for (uint16_t i = 0; inout->encoded && i + 1 < inout->members; i++)
+        buffer_free(&inout->encoded[i]);
     buffer_free(&inout->raw);
+    free(inout->encoded);
     free(inout->secret);
     free(inout->round2_secret);
     free(inout->peers);
@@ -132,6 +148,20 @@ void run_part3(void *ceremony, uint64_t count) {
         frost_key_package_clear(&key);
         frost_public_package_free(&keys);
     }
+}
+
+static void parse_one(void *context, size_t index) {
+    const struct ceremony *own = context;
+    const struct buffer *raw = &own->encoded[index];
+    struct dkg_round1_package package;
+    must(dkg_round1_package_decode(&package, raw->data, raw->len) == SIGNER_OK, "parse");
+    dkg_round1_package_free(&package);
+}
+
+void run_parse_all(void *ceremony, uint64_t count) {
+    const struct ceremony *own = ceremony;
+    for (uint64_t i = 0; i < count; i++)
+        workers_run(means.workers, own->members - 1u, parse_one, ceremony);
 }
 
 void run_parse_dkg(void *ceremony, uint64_t count) {

@@ -34,7 +34,8 @@ struct ceremony {
     size_t secret_len;
     uint8_t *round2_secret;
     size_t round2_secret_len;
-    struct buffer raw; /* the own round-1 package */
+    struct buffer raw;      /* the own round-1 package */
+    struct buffer *encoded; /* the peers' packages, after ceremony_encode */
     struct dkg_round1_entry *peers;
     struct dkg_round2_entry *received;
     struct dkg_round2_entry *sent;
@@ -46,6 +47,9 @@ void group_free(struct group *inout);
 void group_give(const struct group *group, struct peer *peer);
 void ceremony_make(struct ceremony *out, uint16_t threshold, uint16_t members);
 void ceremony_free(struct ceremony *inout);
+void ceremony_encode(struct ceremony *inout);
+/* Threads that the operations below may use from now on; 1 at first. */
+void ceremony_use_workers(unsigned workers);
 void ceremony_give(const struct ceremony *ceremony, struct peer *peer);
 
 void run_round1(void *group, uint64_t count);
@@ -58,6 +62,7 @@ void run_parse_signing(void *group, uint64_t count);
 void run_part1(void *ceremony, uint64_t count);
 void run_part2(void *ceremony, uint64_t count);
 void run_part3(void *ceremony, uint64_t count);
+void run_parse_all(void *ceremony, uint64_t count);
 void run_parse_dkg(void *ceremony, uint64_t count);
 
 /* Ends the bench when `good` is false. */
