@@ -3,10 +3,13 @@
  *   call WHOLE CODEC GATES RECORD CRYPTO OTHER ODD    one call of round 2, R odd or not
  *   bare SIGN DECODE SYNC                             such a share, package and sync by themselves
  *   verify ANEW OPEN                                  one share of a package, then one more of it
- *   threads ONE TWO CALM_ONE CALM_TWO                 the same signing, and the same arithmetic, on one and two
- * Usage: calls FOLDER PASSES t/n */
+ *   threads ONE TWO LOOSE CALM_ONE CALM_TWO           a second: signatures on one thread, on two with a processor
+ *                                                     each, on two wherever they are put; and products that share
+ *                                                     nothing, on one and on two
+ * Usage: calls FOLDER PASSES t/n [threads] */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +22,6 @@
 
 #define SEATS 2
 #define CALLS 8          /* in one pass */
-#define SIGNINGS 16      /* of one seat in one pass on one thread */
 #define SYNC_BYTES 512   /* about one record */
 #define SYNC_ROOM 262144 /* written with zeros before, as the log is */
 #define CASE_TEXT 64
@@ -362,73 +364,86 @@ static void run_verifications(const struct group *group, int passes) {
 
 /* -- two seats on two threads ---------------------------------------------------------------------------------- */
 
+#define BOX_NS 1e8 /* one run */
+
+enum placement { LOOSE, OWN_PROCESSOR };
+
+/* What a thread does for as long as a run lasts, for one seat after another. */
 struct work {
-    struct signing signings[SIGNINGS];
-    volatile uint64_t sum;
+    void (*once)(struct seat *seat);
+    struct seat *seats;
+    int count;
+    double until;
+    int processor; /* -1: any */
+    unsigned done;
 };
 
-static void *sign_all(void *argument) {
-    struct work *work = argument;
-    for (int i = 0; i < SIGNINGS; i++) {
-        signing_open(&work->signings[i]);
-        signing_round1(&work->signings[i]);
-        signing_round2(&work->signings[i]);
+/* One signature as far as it takes a seat: attempt, open, round 1, round 2. */
+static void sign_once(struct seat *seat) {
+    struct signing signing;
+    signing_begin(&signing, seat);
+    signing_open(&signing);
+    signing_round1(&signing);
+    signing_round2(&signing);
+    signing_end(&signing);
+}
+
+/* Work of about the same length that shares nothing: what two threads are worth on this machine just now. */
+static void multiply_once(struct seat *seat) {
+    struct frost_nonces nonces;
+    uint8_t random[2][32];
+    for (int i = 0; i < 4; i++) {
+        randombytes_buf(random, sizeof random);
+        must(frost_nonces_from_random(&nonces, &seat->group->packages[0], random[0], random[1]) == SIGNER_OK, "nonces");
     }
-    return NULL;
 }
 
-#define CALM_STEPS 40000000u
+/* The n-th processor of those that the process may use. */
+static void stay_on(int n) {
+    cpu_set_t all, one;
+    must(sched_getaffinity(getpid(), sizeof all, &all) == 0, "processors");
+    size_t found = 0;
+    for (int seen = 0; found < CPU_SETSIZE; found++)
+        if (CPU_ISSET(found, &all) && seen++ == n % CPU_COUNT(&all)) break;
+    CPU_ZERO(&one);
+    CPU_SET(found, &one);
+    must(sched_setaffinity(0, sizeof one, &one) == 0, "processor");
+}
 
-static void *be_calm(void *argument) {
+static void *work_on(void *argument) {
     struct work *work = argument;
-    uint64_t sum = 1;
-    for (uint64_t i = 0; i < CALM_STEPS; i++)
-        sum = sum * 6364136223846793005u + i;
-    work->sum = sum;
+    if (work->processor >= 0) stay_on(work->processor);
+    for (work->done = 0; now() < work->until; work->done++)
+        work->once(&work->seats[work->done % (unsigned)work->count]);
     return NULL;
 }
 
-static void prepare(struct work work[SEATS], struct seat seats[SEATS]) {
-    for (int k = 0; k < SEATS; k++)
-        for (int i = 0; i < SIGNINGS; i++)
-            signing_begin(&work[k].signings[i], &seats[k]);
-}
-
-static void drop(struct work work[SEATS]) {
-    for (int k = 0; k < SEATS; k++)
-        for (int i = 0; i < SIGNINGS; i++)
-            signing_end(&work[k].signings[i]);
-}
-
-static double on_one(struct work work[SEATS], void *(*run)(void *)) {
-    double start = now();
-    for (int i = 0; i < SEATS; i++)
-        run(&work[i]);
-    return now() - start;
-}
-
-static double on_two(struct work work[SEATS], void *(*run)(void *)) {
-    pthread_t threads[SEATS];
-    double start = now();
-    for (int i = 0; i < SEATS; i++)
-        must(pthread_create(&threads[i], NULL, run, &work[i]) == 0, "thread");
-    for (int i = 0; i < SEATS; i++)
-        pthread_join(threads[i], NULL);
-    return now() - start;
+/* Times per second on so many threads, the seats divided among them. */
+static double rate(struct seat seats[SEATS], int threads, enum placement placement, void (*once)(struct seat *seat)) {
+    pthread_t ids[SEATS];
+    struct work work[SEATS];
+    unsigned done = 0;
+    const double start = now();
+    for (int i = 0; i < threads; i++) {
+        work[i] =
+            (struct work){once, &seats[i], threads == 1 ? SEATS : 1, start + BOX_NS, placement == LOOSE ? -1 : i, 0};
+        must(pthread_create(&ids[i], NULL, work_on, &work[i]) == 0, "thread");
+    }
+    for (int i = 0; i < threads; i++) {
+        pthread_join(ids[i], NULL);
+        done += work[i].done;
+    }
+    return done / (now() - start) * 1e9;
 }
 
 static void run_threads(struct seat seats[SEATS], int passes) {
-    static struct work work[SEATS];
     for (int pass = 0; pass < passes; pass++) {
-        prepare(work, seats);
-        double one = on_one(work, sign_all);
-        drop(work);
-        double calm_one = on_one(work, be_calm);
-        prepare(work, seats);
-        double two = on_two(work, sign_all);
-        drop(work);
-        double calm_two = on_two(work, be_calm);
-        printf("threads %.0f %.0f %.0f %.0f\n", one, two, calm_one, calm_two);
+        const double one = rate(seats, 1, OWN_PROCESSOR, sign_once);
+        const double two = rate(seats, SEATS, OWN_PROCESSOR, sign_once);
+        const double calm_one = rate(seats, 1, OWN_PROCESSOR, multiply_once);
+        const double calm_two = rate(seats, SEATS, OWN_PROCESSOR, multiply_once);
+        printf("threads %.0f %.0f %.0f %.0f %.0f\n", one, two, rate(seats, SEATS, LOOSE, sign_once), calm_one,
+               calm_two);
         fflush(stdout);
     }
 }
@@ -458,14 +473,18 @@ int main(int argc, char **argv) {
     struct group group;
     struct seat seats[SEATS];
     unsigned threshold, members;
-    must(argc == 4 && sscanf(argv[3], "%u/%u", &threshold, &members) == 2, "usage: calls FOLDER PASSES t/n");
+    must(argc >= 4 && argc <= 5 && sscanf(argv[3], "%u/%u", &threshold, &members) == 2,
+         "usage: calls FOLDER PASSES t/n [threads]");
     must(sodium_init() >= 0, "libsodium");
     set_environment(argv[1]);
     make_even_group(&group, (uint16_t)threshold, (uint16_t)members);
     for (uint16_t i = 0; i < SEATS; i++)
         seat_make(&seats[i], &group, (uint16_t)(i + 1));
+    if (argc == 5) {
+        run_threads(seats, atoi(argv[2]));
+        return 0;
+    }
     run_split(&group, &seats[0], argv[1], atoi(argv[2]));
     run_verifications(&group, atoi(argv[2]));
-    run_threads(seats, atoi(argv[2]));
     return 0;
 }

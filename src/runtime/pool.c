@@ -19,19 +19,6 @@
 /* Deepest use of the stack outside protected calls, see dispatch.c. */
 #define STACK_SLOTS 40
 
-static void *allocate(void *context, void *old, size_t old_size, size_t size) {
-    (void)context;
-    if (size == 0) {
-        free(old);
-        return NULL;
-    }
-    if (old && size <= old_size) {
-        void *smaller = realloc(old, size);
-        return smaller ? smaller : old;
-    }
-    return signer_realloc(old, size);
-}
-
 static int refuse_global(lua_State *L) {
     return luaL_error(L, "assignment to the global '%s'", luaL_tolstring(L, 2, NULL));
 }
@@ -92,6 +79,7 @@ static int panic(lua_State *L) {
 
 static void slot_free(struct lua_slot *slot) {
     if (slot->L) lua_close(slot->L);
+    blocks_free(&slot->blocks);
     free(slot);
 }
 
@@ -102,9 +90,8 @@ static void set_collection(struct lua_slot *slot) {
 static struct lua_slot *slot_open(struct runtime *runtime) {
     struct lua_slot *slot = signer_malloc(sizeof *slot);
     if (!slot) return NULL;
-    slot->next = NULL;
-    slot->spoiled = false;
-    slot->L = lua_newstate(allocate, NULL);
+    memset(slot, 0, sizeof *slot);
+    slot->L = lua_newstate(blocks_allocate, &slot->blocks);
     if (!slot->L) goto failed;
     lua_atpanic(slot->L, panic);
     lua_gc(slot->L, LUA_GCSTOP);
@@ -123,14 +110,27 @@ failed:
     return NULL;
 }
 
+/* The place of the state that this thread used last: its memory is near, and nobody else frees into its arena.
+ * Else of one that another thread left. */
+static struct lua_slot **find_slot(struct runtime *runtime) {
+    const pthread_t self = pthread_self();
+    for (struct lua_slot **at = &runtime->idle; *at; at = &(*at)->next)
+        if (pthread_equal((*at)->user, self)) return at;
+    return &runtime->idle;
+}
+
+static struct lua_slot *unlink_slot(struct runtime *runtime, struct lua_slot **at) {
+    struct lua_slot *slot = *at;
+    if (!slot) return NULL;
+    *at = slot->next;
+    runtime->idle_count--;
+    return slot;
+}
+
 struct lua_slot *pool_take(struct runtime *runtime) {
     section_forbids("a wait for a Lua state");
     pthread_mutex_lock(&runtime->mutex);
-    struct lua_slot *slot = runtime->idle;
-    if (slot) {
-        runtime->idle = slot->next;
-        runtime->idle_count--;
-    }
+    struct lua_slot *slot = unlink_slot(runtime, find_slot(runtime));
     pthread_mutex_unlock(&runtime->mutex);
     return slot ? slot : slot_open(runtime);
 }
@@ -144,6 +144,7 @@ void pool_give(struct runtime *runtime, struct lua_slot *slot) {
         lua_gc(slot->L, LUA_GCCOLLECT);
         set_collection(slot);
     }
+    slot->user = pthread_self();
     pthread_mutex_lock(&runtime->mutex);
     bool keep = runtime->idle_count < POOL_IDLE_MAX;
     if (keep) {

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "base/json.h"
+#include "runtime/blocks.h"
 #include "runtime/envelope.h"
 #include "runtime/runtime.h"
 #include "session/call.h"
@@ -17,7 +18,9 @@
 /* What one call works in; too large for a stack. */
 struct lua_slot {
     lua_State *L;
+    struct blocks blocks; /* memory of the state */
     struct lua_slot *next;
+    pthread_t user;     /* the thread that used it last */
     bool spoiled;       /* a fault struck: the state is closed instead of used again */
     int collect_at_kib; /* memory at which pool_give collects */
     struct call call;

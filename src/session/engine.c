@@ -48,6 +48,7 @@ enum signer_error engine_create(struct engine **out, const struct platform *plat
     engine->platform = platform;
     pthread_mutex_init(&engine->initialisation, NULL);
     pthread_mutex_init(&engine->mutex, NULL);
+    short_wait_init(&engine->looking);
     settings_init(&engine->settings);
     enum signer_error error = vault_create(&engine->vault, false);
     if (error == SIGNER_OK) error = live_table_create(&engine->live, platform, engine->vault, session_emptied, engine);
@@ -84,7 +85,7 @@ void engine_destroy(struct engine *engine, bool abandon) {
 }
 
 void engine_lock(struct engine *engine) {
-    pthread_mutex_lock(&engine->mutex);
+    short_wait_lock(&engine->looking, &engine->mutex);
     section_begin();
     engine->outer = notice_hold(&engine->notices);
 }

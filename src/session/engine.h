@@ -15,6 +15,7 @@
 
 #include "base/notice.h"
 #include "base/platform.h"
+#include "base/short_wait.h"
 #include "custody/vault.h"
 #include "registry/state.h"
 #include "session/settings.h"
@@ -49,6 +50,7 @@ struct engine {
     atomic_bool opened;             /* store and state are set and stay */
     atomic_uint openers;            /* calls that are opening it, or wait for that */
     _Atomic pid_t process;          /* that opens or opened it (D-126) */
+    struct short_wait looking;      /* for the mutex */
     pthread_mutex_t mutex;          /* everything below */
     uint64_t sections;              /* critical sections of calls so far */
     bool poisoned;                  /* a fault struck between append and the end of apply */

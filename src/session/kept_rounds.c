@@ -1,5 +1,5 @@
-/* The table of kept rounds: lists by the first byte of the package's digest, and one list in the order of
- * use. */
+/* The table of kept rounds: lists by the first byte of the package's digest, lists by session, and one list in the
+ * order of use. */
 #include "session/kept_rounds.h"
 
 #include <pthread.h>
@@ -22,12 +22,14 @@ struct entry {
     size_t session_id_len;
     size_t bytes;
     struct entry *list_next;
+    struct entry *session_next; /* of what was taken out: the next one to release */
     struct entry *newer, *older;
 };
 
 struct kept_rounds {
     pthread_mutex_t mutex;
     struct entry *lists[LISTS];
+    struct entry *sessions[LISTS];
     struct entry *newest, *oldest;
     struct kept_rounds_info info;
 };
@@ -67,15 +69,37 @@ static void join_order(struct kept_rounds *table, struct entry *entry) {
     table->newest = entry;
 }
 
-static void drop(struct kept_rounds *table, struct entry *entry) {
+/* Public names, spread a little (FNV-1a); all in one list are as slow as no lists. */
+static struct entry **session_list(struct kept_rounds *table, const char *session_id, size_t len) {
+    uint32_t spread = 2166136261u;
+    for (size_t i = 0; i < len; i++)
+        spread = (spread ^ (uint8_t)session_id[i]) * 16777619u;
+    return &table->sessions[spread % LISTS];
+}
+
+/* In front of `out`, which is released without the mutex. */
+static void take_out(struct kept_rounds *table, struct entry *entry, struct entry **out) {
     struct entry **link = &table->lists[entry->digest[0]];
     while (*link != entry)
         link = &(*link)->list_next;
     *link = entry->list_next;
+    link = session_list(table, entry->session_id, entry->session_id_len);
+    while (*link != entry)
+        link = &(*link)->session_next;
+    *link = entry->session_next;
     leave_order(table, entry);
     table->info.count--;
     table->info.bytes -= entry->bytes;
-    kept_round_release(&entry->kept);
+    entry->session_next = *out;
+    *out = entry;
+}
+
+static void release_all(struct entry *out) {
+    while (out) {
+        struct entry *entry = out;
+        out = entry->session_next;
+        kept_round_release(&entry->kept);
+    }
 }
 
 static bool belongs_to(const struct entry *entry, const char *session_id, size_t len) {
@@ -100,22 +124,27 @@ static struct kept_round *refer(struct kept_rounds *table, struct entry *entry) 
     return &entry->kept;
 }
 
-static void insert(struct kept_rounds *table, struct entry *entry) {
+static void insert(struct kept_rounds *table, struct entry *entry, struct entry **out) {
+    struct entry **session = session_list(table, entry->session_id, entry->session_id_len);
     entry->list_next = table->lists[entry->digest[0]];
     table->lists[entry->digest[0]] = entry;
+    entry->session_next = *session;
+    *session = entry;
     join_order(table, entry);
     table->info.count++;
     table->info.bytes += entry->bytes;
     while (table->info.count > KEPT_ROUNDS_MAX || table->info.bytes > KEPT_ROUNDS_BYTES_MAX)
-        drop(table, table->oldest);
+        take_out(table, table->oldest, out);
 }
 
 /* -- public ---------------------------------------------------------------------------------------------- */
 
 void kept_rounds_destroy(struct kept_rounds *table) {
     if (!table) return;
+    struct entry *out = NULL;
     while (table->oldest)
-        drop(table, table->oldest);
+        take_out(table, table->oldest, &out);
+    release_all(out);
     pthread_mutex_destroy(&table->mutex);
     free(table);
 }
@@ -164,26 +193,29 @@ static struct entry *new_entry(const struct kept_key *key, const struct frost_si
 void kept_rounds_put(struct kept_rounds *table, const struct kept_key *key, const struct frost_signing_package *package,
                      struct frost_round *round) {
     if (key->session_id_len > SESSION_ID_BYTES_MAX) return;
-    struct entry *entry = new_entry(key, package);
+    struct entry *entry = new_entry(key, package), *out = NULL;
     if (!entry) return;
     pthread_mutex_lock(&table->mutex);
     bool first = !find(table, key);
     if (first) {
         entry->kept.round = *round;
         *round = (struct frost_round){.count = 0};
-        insert(table, entry);
+        insert(table, entry, &out);
     }
     pthread_mutex_unlock(&table->mutex);
+    release_all(out);
     if (!first) kept_round_release(&entry->kept);
 }
 
 void kept_rounds_forget_session(struct kept_rounds *table, const char *session_id, size_t len) {
+    struct entry *out = NULL;
     pthread_mutex_lock(&table->mutex);
-    for (struct entry *entry = table->oldest, *newer; entry; entry = newer) {
-        newer = entry->newer;
-        if (belongs_to(entry, session_id, len)) drop(table, entry);
+    for (struct entry *entry = *session_list(table, session_id, len), *next; entry; entry = next) {
+        next = entry->session_next;
+        if (belongs_to(entry, session_id, len)) take_out(table, entry, &out);
     }
     pthread_mutex_unlock(&table->mutex);
+    release_all(out);
 }
 
 void round_use_begin(struct round_use *use, struct kept_rounds *table, const struct kept_key *key) {

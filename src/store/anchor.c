@@ -63,7 +63,7 @@ static enum signer_error advance(struct store *store, struct failure *why) {
         store->anchor_known = true;
         store->anchor_ticket = ticket;
     }
-    pthread_cond_broadcast(&store->changed);
+    store_signal(store);
     return error;
 }
 

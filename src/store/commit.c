@@ -180,9 +180,14 @@ static void begin_duty(struct store *store, enum duty duty) {
     pthread_mutex_unlock(&store->mutex);
 }
 
+void store_signal(struct store *store) {
+    atomic_fetch_add(&store->signals, 1);
+    pthread_cond_broadcast(&store->changed);
+}
+
 static void end_duty(struct store *store) {
     store->duty = DUTY_NONE;
-    pthread_cond_broadcast(&store->changed);
+    store_signal(store);
 }
 
 void commit_sync(struct store *store) {
@@ -208,6 +213,10 @@ void commit_sync(struct store *store) {
     end_duty(store);
 }
 
+static enum short_wait_result look(struct store *store, uint64_t us) {
+    return short_wait_change(&store->looking, &store->mutex, &store->signals, us);
+}
+
 /* With the mutex held, as the next leader. */
 static void gather(struct store *store) {
     const uint64_t patience_us = company_patience_us(&store->company);
@@ -216,22 +225,29 @@ static void gather(struct store *store) {
     store->duty = DUTY_GATHER;
     for (uint64_t waited_us = 0; waited_us < patience_us && !company_is_complete(&store->company);
          waited_us = platform_elapsed_us() - began_us)
-        platform_wait_us(&store->changed, &store->mutex, patience_us - waited_us);
+        if (look(store, patience_us - waited_us) == SHORT_WAIT_NOT)
+            platform_wait_us(&store->changed, &store->mutex, patience_us - waited_us);
     end_duty(store);
+}
+
+/* A sync takes about as long as the last one did. */
+static void await_leader(struct store *store) {
+    if (look(store, 2 * store->company.sync_us) != SHORT_WAIT_CHANGED)
+        pthread_cond_wait(&store->changed, &store->mutex);
 }
 
 static enum signer_error wait_durable(struct store *store, uint64_t ticket, struct failure *why) {
     enum signer_error error = SIGNER_OK;
     const uint64_t failures = store->failures;
     store->company.waiting++;
-    if (store->duty == DUTY_GATHER) pthread_cond_broadcast(&store->changed);
+    if (store->duty == DUTY_GATHER) store_signal(store);
     while (error == SIGNER_OK) {
         if (store->failures != failures && ticket > store->failed_above) {
             error = fail(why, store->failure.error, "%s", store->failure.detail);
         } else if (ticket <= store->durable_ticket) {
             break;
         } else if (store->duty != DUTY_NONE) {
-            pthread_cond_wait(&store->changed, &store->mutex);
+            await_leader(store);
         } else if (store->health == LOG_DEAD) {
             error = commit_renew(store, OPENED_AFTER_FAILURE, why);
         } else {

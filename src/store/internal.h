@@ -3,7 +3,9 @@
 #define SIGNER_STORE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
+#include "base/short_wait.h"
 #include "custody/fork.h"
 #include "store/company.h"
 #include "store/core.h"
@@ -45,6 +47,8 @@ struct store {
 
     pthread_mutex_t mutex; /* everything below; never held across a sync */
     pthread_cond_t changed;
+    atomic_uint signals;       /* of it so far: only store_signal gives one */
+    struct short_wait looking; /* for the next of them */
     enum duty duty;
     struct company company;
     struct log head;
@@ -104,6 +108,8 @@ enum signer_error path_push(struct store *store, const struct file_header *heade
 void store_set_rotation(struct store *store);
 
 /* -- with the mutex held, and held again on return ------------------------------------------------- */
+/* All that wait look again at what they wait for. */
+void store_signal(struct store *store);
 /* Syncs what is appended and writes the mark. The caller saw DUTY_NONE and a log that is not dead. */
 void commit_sync(struct store *store);
 /* Publishes the next log, carrying what is not durable. The caller saw DUTY_NONE. */

@@ -97,7 +97,7 @@ static void begin_maintenance(struct store *store) {
 static void end_maintenance(struct store *store) {
     pthread_mutex_lock(&store->mutex);
     store->maintaining = false;
-    pthread_cond_broadcast(&store->changed);
+    store_signal(store);
     pthread_mutex_unlock(&store->mutex);
 }
 

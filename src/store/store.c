@@ -35,6 +35,7 @@ struct store *store_new(void) {
     }
     pthread_mutex_init(&store->mutex, NULL);
     pthread_cond_init(&store->changed, NULL);
+    short_wait_init(&store->looking);
     return store;
 }
 

@@ -1,0 +1,31 @@
+/* Memory of one Lua state. Small blocks are cut from chunks that this state alone uses, so that a call never
+ * waits for the allocator lock of another thread. Not for secrets: those lie in the vault. */
+#ifndef RUNTIME_BLOCKS_H
+#define RUNTIME_BLOCKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BLOCK_STEP 16
+#define BLOCK_MAX 2048 /* bytes; larger ones are the allocator's */
+
+struct chunk;
+
+struct blocks {
+    void *free[BLOCK_MAX / BLOCK_STEP]; /* by size, rounded up to a step */
+    struct chunk *chunks;
+    uint8_t *next; /* unused part of the newest chunk */
+    size_t left;
+};
+
+/* As lua_Alloc, `context` being a struct blocks that began as zeros. */
+void *blocks_allocate(void *context, void *old, size_t old_size, size_t size);
+
+/* All of it at once, when the state is closed. */
+void blocks_free(struct blocks *blocks);
+
+#ifdef SIGNER_TEST
+size_t blocks_chunks(const struct blocks *blocks);
+#endif
+
+#endif
