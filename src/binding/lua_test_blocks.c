@@ -1,4 +1,4 @@
-/* Test module: memory of a Lua state (runtime/blocks.h).
+/* Test module: memory of a Lua state (base/blocks.h).
  *
  *   exercise(seed, steps) -> chunks    random requests against what their blocks must hold, raises at a difference
  *   shrinks(from, to) -> boolean       a smaller block is had though every allocation fails */
@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blocks.h"
 #include "base/fault.h"
 #include "binding/binding.h"
-#include "runtime/blocks.h"
 
 #define HELD 200
 

@@ -6,8 +6,8 @@
 #include <lua.h>
 #include <pthread.h>
 
+#include "base/blocks.h"
 #include "base/json.h"
-#include "runtime/blocks.h"
 #include "runtime/envelope.h"
 #include "runtime/runtime.h"
 #include "session/call.h"

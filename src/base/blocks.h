@@ -1,7 +1,7 @@
 /* Memory of one Lua state. Small blocks are cut from chunks that this state alone uses, so that a call never
  * waits for the allocator lock of another thread. Not for secrets: those lie in the vault. */
-#ifndef RUNTIME_BLOCKS_H
-#define RUNTIME_BLOCKS_H
+#ifndef SIGNER_BASE_BLOCKS_H
+#define SIGNER_BASE_BLOCKS_H
 
 #include <stddef.h>
 #include <stdint.h>

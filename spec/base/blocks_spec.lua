@@ -1,4 +1,4 @@
--- Memory of a Lua state (src/runtime/blocks): what is written stays, and blocks come back.
+-- Memory of a Lua state (src/base/blocks): what is written stays, and blocks come back.
 package.cpath = (os.getenv("SIGNER_BUILD") or "build/test") .. "/?.so;" .. package.cpath
 local blocks = require("tbtc_signer").test_blocks
 

@@ -1,6 +1,6 @@
 /* Small blocks of a Lua state. A block that comes back goes in front of the list of its size; chunks stay until the
  * state is closed, which bounds them by what the state once held. */
-#include "runtime/blocks.h"
+#include "base/blocks.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
