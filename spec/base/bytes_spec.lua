@@ -8,6 +8,15 @@ describe("hex", function()
         assert.equal("", base.hex_encode(""))
     end)
 
+    it("encodes every byte alike wherever it stands in a longer text", function()
+        local function slow(raw) return (raw:gsub(".", function(char) return ("%02x"):format(char:byte()) end)) end
+        for byte = 0, 255 do
+            local raw = ""
+            for i = 0, 35 do raw = raw .. string.char((byte + i * 37) % 256) end -- two stretches of 16, and more
+            for len = 0, #raw do assert.equal(slow(raw:sub(1, len)), base.hex_encode(raw:sub(1, len))) end
+        end
+    end)
+
     it("decodes every byte in either case", function()
         for byte = 0, 255 do
             assert.equal(string.char(byte), base.hex_decode(("%02x"):format(byte)))
@@ -28,7 +37,7 @@ describe("hex", function()
     end)
 
     it("decodes and refuses alike wherever a character stands in a longer text", function()
-        local text = "0123456789abcdefABCDEF9876543210fe" -- more than two stretches of eight
+        local text = ("0123456789abcdefABCDEF9876543210"):rep(2) .. "fe" -- two stretches of 32, and more
         local function slow(hex)
             if not hex:find("^[%x]*$") then return nil end
             return (hex:gsub("..", function(pair) return string.char(tonumber(pair, 16)) end))

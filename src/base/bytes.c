@@ -264,12 +264,34 @@ bool bytes_are_zero(const uint8_t *data, size_t len) {
     return len == 0 || (data[0] == 0 && memcmp(data, data + 1, len - 1) == 0);
 }
 
-/* Digits by arithmetic, not by table: no index depends on the content. */
+/* -- hex: by arithmetic, so that no branch and no index depends on the content ---------------------------------- */
+
+#define OCTETS 16
+typedef uint8_t octets __attribute__((vector_size(OCTETS)));
+
+static octets load_octets(const void *in) {
+    octets out;
+    memcpy(&out, in, sizeof out);
+    return out;
+}
+
+static octets hex_digits(octets nibbles) {
+    return nibbles + '0' + ((octets)(nibbles > 9) & ('a' - '0' - 10));
+}
+
 static char hex_digit(unsigned nibble) {
     return (char)(87u + nibble + (((nibble - 10u) >> 8) & ~38u));
 }
 
 void hex_encode(char *out, const uint8_t *data, size_t len) {
+    for (; len >= OCTETS; len -= OCTETS, data += OCTETS, out += 2 * OCTETS) {
+        const octets bytes = load_octets(data), high = hex_digits(bytes >> 4), low = hex_digits(bytes & 15);
+        const octets first = __builtin_shufflevector(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        const octets second =
+            __builtin_shufflevector(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        memcpy(out, &first, sizeof first);
+        memcpy(out + OCTETS, &second, sizeof second);
+    }
     for (size_t i = 0; i < len; i++) {
         out[2 * i] = hex_digit(data[i] >> 4);
         out[2 * i + 1] = hex_digit(data[i] & 15u);
@@ -286,35 +308,31 @@ static unsigned hex_value(unsigned char character) {
     return (is_digit & digit) | (is_letter & letter) | is_bad;
 }
 
-#define EVERY_BYTE UINT64_C(0x0101010101010101)
-
-/* The top bit of every byte that is at least `low`; bytes of `word` are below 128. */
-static uint64_t at_least(uint64_t word, unsigned low) {
-    return word + (128u - low) * EVERY_BYTE;
-}
-
-/* Eight characters, the first one in the lowest byte, to four bytes, the first one lowest. Adds to `bad` where
- * one is no digit. */
-static uint32_t hex_eight(uint64_t text, uint64_t *bad) {
-    uint64_t plain = text & 127u * EVERY_BYTE, lower = plain | 32u * EVERY_BYTE;
-    uint64_t digits = at_least(plain, '0') & ~at_least(plain, '9' + 1);
-    uint64_t letters = at_least(lower, 'a') & ~at_least(lower, 'f' + 1);
-    *bad |= ((~(digits | letters)) | text) & 128u * EVERY_BYTE;
-    uint64_t values = (plain & 15u * EVERY_BYTE) + 9u * (plain >> 6 & EVERY_BYTE);
-    uint64_t pairs = (values << 4 | values >> 8) & UINT64_C(0x00ff00ff00ff00ff);
-    pairs = (pairs | pairs >> 8) & UINT64_C(0x0000ffff0000ffff);
-    return (uint32_t)(pairs | pairs >> 16);
+/* 0..15 each. Sets bytes of `bad` for characters that are no digit. */
+static octets hex_values(octets text, octets *bad) {
+    const octets digits = text - '0', letters = (text | ('a' - 'A')) - 'a';
+    const octets are_digits = (octets)(digits < 10), are_letters = (octets)(letters < 6);
+    *bad |= ~(are_digits | are_letters);
+    return (digits & are_digits) | ((letters + 10) & are_letters);
 }
 
 bool hex_decode(uint8_t *out, const char *text, size_t text_len) {
     if (text_len % 2) return false;
-    uint64_t bad = 0;
-    size_t done = 0;
-    for (; done + 4 <= text_len / 2; done += 4) {
-        uint64_t word = load_le64((const uint8_t *)text + 2 * done);
-        store_le32(out + done, hex_eight(word, &bad));
+    octets bad_octets = {0};
+    for (; text_len >= 2 * OCTETS; text_len -= 2 * OCTETS, text += 2 * OCTETS, out += OCTETS) {
+        const octets first = hex_values(load_octets(text), &bad_octets);
+        const octets second = hex_values(load_octets(text + OCTETS), &bad_octets);
+        const octets high =
+            __builtin_shufflevector(first, second, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        const octets low =
+            __builtin_shufflevector(first, second, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+        const octets bytes = high << 4 | low;
+        memcpy(out, &bytes, sizeof bytes);
     }
-    for (size_t i = done; i < text_len / 2; i++) {
+    unsigned bad = 0;
+    for (size_t i = 0; i < OCTETS; i++)
+        bad |= bad_octets[i];
+    for (size_t i = 0; i < text_len / 2; i++) {
         unsigned high = hex_value((unsigned char)text[2 * i]);
         unsigned low = hex_value((unsigned char)text[2 * i + 1]);
         bad |= (high | low) & 256u;
