@@ -55,6 +55,27 @@ describe("generator", function()
             assert.same(words, generator.words(seed, 2), seed)
         end
     end)
+
+    it("roast 4.1 draws as if all words were seeded at first", function()
+        local function step(x) return x * 48271 % 2147483647 end
+        local cooked, words = generator.table(TABLE_CALLS), {}
+        local seed, drawn = 20211126, {}
+        local x = seed
+        for _ = 1, 20 do x = step(x) end
+        for i = 0, 606 do
+            local first = step(x)
+            local second = step(first)
+            x = step(second)
+            words[i] = first << 40 ~ second << 20 ~ x ~ word(cooked, i)
+        end
+        local tap, feed = 0, 334
+        for i = 1, 2000 do
+            tap, feed = (tap - 1) % 607, (feed - 1) % 607
+            words[feed] = words[feed] + words[tap]
+            drawn[i] = words[feed]
+        end
+        assert.same(drawn, generator.words(seed, 2000))
+    end)
 end)
 
 describe("shuffle", function()

@@ -21,6 +21,7 @@ static const uint8_t table_sha256[crypto_hash_sha256_BYTES] = {
 };
 
 static uint64_t table[LAG];
+static uint64_t jumps[LAG]; /* where the seeding with 1 stands before each word; times the seed for any other */
 static bool table_good;
 static pthread_once_t table_once = PTHREAD_ONCE_INIT;
 
@@ -29,18 +30,17 @@ static uint64_t step(uint64_t x) {
     return x * 48271u % MODULUS;
 }
 
-/* Both seedings of the additive generator: Go's has shifts 40 and 20, the table's 20 and 10. */
-static void fill(uint64_t out[LAG], uint64_t x, unsigned high, unsigned middle) {
+static uint64_t warm_up(uint64_t x) {
     for (int i = 0; i < WARM_UP; i++)
         x = step(x);
-    for (int i = 0; i < LAG; i++) {
-        x = step(x);
-        uint64_t word = x << high;
-        x = step(x);
-        word ^= x << middle;
-        x = step(x);
-        out[i] = word ^ x;
-    }
+    return x;
+}
+
+/* Both seedings of the additive generator: Go's has shifts 40 and 20, the table's 20 and 10. */
+static uint64_t next_word(uint64_t *x, unsigned high, unsigned middle) {
+    const uint64_t first = step(*x), second = step(first), third = step(second);
+    *x = third;
+    return first << high ^ second << middle ^ third;
 }
 
 /* Where the word of call `k` lies (k from -606, which is the first word, upwards). */
@@ -75,7 +75,9 @@ static void power_of_x(uint64_t out[LAG], uint64_t exponent) {
 
 void go_random_table(uint64_t out[GO_RANDOM_WORDS], uint64_t calls) {
     uint64_t initial[LAG], sequence[2 * LAG], power[LAG];
-    fill(initial, 1, 20, 10);
+    uint64_t x = warm_up(1);
+    for (size_t i = 0; i < LAG; i++)
+        initial[i] = next_word(&x, 20, 10);
     for (size_t j = 0; j < LAG; j++)
         sequence[j] = initial[index_of_call(0, j)];
     for (size_t j = LAG; j < 2 * LAG; j++)
@@ -99,6 +101,11 @@ static void make_table(void) {
         crypto_hash_sha256_update(&hash, raw, sizeof raw);
     }
     crypto_hash_sha256_final(&hash, digest);
+    uint64_t x = warm_up(1);
+    for (int i = 0; i < LAG; i++) {
+        jumps[i] = x;
+        next_word(&x, 20, 10);
+    }
     table_good = memcmp(digest, table_sha256, sizeof digest) == 0;
 }
 
@@ -112,17 +119,25 @@ bool go_random_seed(struct go_random *out, int64_t seed) {
     seed %= MODULUS;
     if (seed < 0) seed += MODULUS;
     if (seed == 0) seed = ZERO_SEED;
-    fill(out->words, (uint64_t)seed, 40, 20);
-    for (int i = 0; i < LAG; i++)
-        out->words[i] ^= table[i];
+    out->seed = (uint64_t)seed;
+    out->calls = 0;
     out->tap = 0;
     out->feed = FIRST_FEED;
     return true;
 }
 
+static uint64_t seeded_word(const struct go_random *random, size_t i) {
+    uint64_t x = random->seed * jumps[i] % MODULUS;
+    return next_word(&x, 40, 20) ^ table[i];
+}
+
+/* A word is seeded where it is read for the first time: an election needs a few of them. */
 uint64_t go_random_u64(struct go_random *inout) {
     inout->tap = (inout->tap ? inout->tap : LAG) - 1;
     inout->feed = (inout->feed ? inout->feed : LAG) - 1;
+    if (inout->calls < LAG) inout->words[inout->feed] = seeded_word(inout, inout->feed);
+    if (inout->calls < SHORT_LAG) inout->words[inout->tap] = seeded_word(inout, inout->tap);
+    inout->calls++;
     inout->words[inout->feed] += inout->words[inout->tap];
     return inout->words[inout->feed];
 }

@@ -13,7 +13,9 @@
 #define GO_RANDOM_WORDS 607
 
 struct go_random {
-    uint64_t words[GO_RANDOM_WORDS];
+    uint64_t words[GO_RANDOM_WORDS]; /* seeded where they are first read */
+    uint64_t seed;                   /* 1 to 2^31 - 2 */
+    uint64_t calls;
     size_t tap;
     size_t feed;
 };
