@@ -1,11 +1,11 @@
 /* Attempt contexts: derivation and strict validation (roast 1-5, interactive-session 5, OPEN-12). */
 #include "roast/attempt.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "curve/hash.h"
 #include "roast/go_random.h"
 
 #define FINGERPRINT_DOMAIN "FROST-ROAST-INCLUDED-FPR-v1"
@@ -16,17 +16,17 @@
 static void hash_frame_head(crypto_hash_sha256_state *hash, size_t len) {
     uint8_t head[4];
     store_be32(head, (uint32_t)len);
-    crypto_hash_sha256_update(hash, head, sizeof head);
+    sha256_update(hash, head, sizeof head);
 }
 
 static void hash_frame(crypto_hash_sha256_state *hash, const void *data, size_t len) {
     hash_frame_head(hash, len);
-    if (len) crypto_hash_sha256_update(hash, data, len);
+    if (len) sha256_update(hash, data, len);
 }
 
 static void finish_hex(crypto_hash_sha256_state *hash, char out[65]) {
-    uint8_t digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256_final(hash, digest);
+    uint8_t digest[HASH_BYTES];
+    sha256_finish(hash, digest);
     hex_encode(out, digest, sizeof digest);
     out[64] = '\0';
 }
@@ -61,7 +61,7 @@ enum signer_error attempt_canonical_set(uint16_t *included, size_t count, struct
 void attempt_fingerprint(char out[FINGERPRINT_TEXT_BYTES + 1], const uint16_t *sorted, size_t count) {
     crypto_hash_sha256_state hash;
     uint8_t member[2];
-    crypto_hash_sha256_init(&hash);
+    sha256_begin(&hash);
     hash_frame(&hash, FINGERPRINT_DOMAIN, strlen(FINGERPRINT_DOMAIN));
     hash_frame_head(&hash, count * FRAMED_MEMBER_BYTES);
     for (size_t i = 0; i < count; i++) {
@@ -72,7 +72,7 @@ void attempt_fingerprint(char out[FINGERPRINT_TEXT_BYTES + 1], const uint16_t *s
 }
 
 void attempt_message_digest(uint8_t out[32], const uint8_t *message, size_t message_len) {
-    crypto_hash_sha256(out, message, message_len);
+    sha256(out, message, message_len);
 }
 
 void attempt_id(char out[ATTEMPT_ID_TEXT_BYTES + 1], const char *session_id, size_t session_id_len,
@@ -84,7 +84,7 @@ void attempt_id(char out[ATTEMPT_ID_TEXT_BYTES + 1], const char *session_id, siz
     hex_encode(digest_text, message_digest, 32);
     store_be32(number, attempt_number);
     store_be16(member, coordinator);
-    crypto_hash_sha256_init(&hash);
+    sha256_begin(&hash);
     hash_frame(&hash, ATTEMPT_ID_DOMAIN, strlen(ATTEMPT_ID_DOMAIN));
     hash_frame(&hash, session_id, session_id_len);
     hash_frame(&hash, digest_text, sizeof digest_text);
@@ -107,12 +107,12 @@ enum signer_error attempt_padded_message(uint8_t out[32], const uint8_t *message
 int64_t attempt_shuffle_seed(const char *key_group, size_t key_group_len, const char *session_id, size_t session_id_len,
                              const uint8_t padded_message[32]) {
     crypto_hash_sha256_state hash;
-    uint8_t digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256_init(&hash);
-    crypto_hash_sha256_update(&hash, (const uint8_t *)key_group, key_group_len);
-    crypto_hash_sha256_update(&hash, (const uint8_t *)session_id, session_id_len);
-    crypto_hash_sha256_update(&hash, padded_message, 32);
-    crypto_hash_sha256_final(&hash, digest);
+    uint8_t digest[HASH_BYTES];
+    sha256_begin(&hash);
+    sha256_update(&hash, key_group, key_group_len);
+    sha256_update(&hash, session_id, session_id_len);
+    sha256_update(&hash, padded_message, 32);
+    sha256_finish(&hash, digest);
     return (int64_t)load_be64(digest);
 }
 

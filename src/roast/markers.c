@@ -1,78 +1,96 @@
 /* Marker texts of the interactive replay registries (interactive-session 5). */
 #include "roast/markers.h"
 
-#include <sodium.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "curve/hash.h"
 
 #define AUTHORIZATION_DOMAIN "tbtc-signer/interactive-aggregate-authorization/v1"
 #define COMPLETION_DOMAIN "tbtc-signer/interactive-aggregate-package-completion/v1"
-#define ID_CHARS ((int)ATTEMPT_ID_TEXT_BYTES)
 
-static void set_text(struct marker *out, int written) {
-    out->len = (size_t)written;
+static void add(struct marker *out, const char *text, size_t len) {
+    memcpy(out->text + out->len, text, len);
+    out->len += len;
+    out->text[out->len] = '\0';
+}
+
+static void add_hex(struct marker *out, const uint8_t bytes[32]) {
+    hex_encode(out->text + out->len, bytes, 32);
+    out->len += 64;
+    out->text[out->len] = '\0';
+}
+
+static void add_member(struct marker *out, uint16_t member) {
+    char digits[5];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + member % 10);
+    while (member /= 10);
+    add(out, digits + at, sizeof digits - at);
 }
 
 void marker_consumed(struct marker *out, enum consumed_form form, uint16_t member,
                      const char attempt_id[ATTEMPT_ID_TEXT_BYTES]) {
-    if (form == CONSUMED_BARE)
-        set_text(out, snprintf(out->text, sizeof out->text, "%.*s", ID_CHARS, attempt_id));
-    else
-        set_text(out, snprintf(out->text, sizeof out->text, "m%u@%.*s%s", member, ID_CHARS, attempt_id,
-                               form == CONSUMED_V2 ? "@v2" : ""));
+    out->len = 0;
+    if (form != CONSUMED_BARE) {
+        add(out, "m", 1);
+        add_member(out, member);
+        add(out, "@", 1);
+    }
+    add(out, attempt_id, ATTEMPT_ID_TEXT_BYTES);
+    if (form == CONSUMED_V2) add(out, "@v2", 3);
 }
 
 void marker_aggregated(struct marker *out, enum aggregated_form form, const char attempt_id[ATTEMPT_ID_TEXT_BYTES],
                        const uint8_t message_digest[32], const uint8_t *root) {
-    char digest_text[65] = {0}, root_text[65] = "keypath";
-    hex_encode(digest_text, message_digest, 32);
-    if (root) hex_encode(root_text, root, 32);
-    if (form == AGGREGATED_BARE)
-        set_text(out, snprintf(out->text, sizeof out->text, "%.*s", ID_CHARS, attempt_id));
-    else if (form == AGGREGATED_DIGEST)
-        set_text(out, snprintf(out->text, sizeof out->text, "%.*s@%s", ID_CHARS, attempt_id, digest_text));
+    out->len = 0;
+    add(out, attempt_id, ATTEMPT_ID_TEXT_BYTES);
+    if (form == AGGREGATED_BARE) return;
+    add(out, "@", 1);
+    add_hex(out, message_digest);
+    if (form == AGGREGATED_DIGEST) return;
+    add(out, "@", 1);
+    if (root)
+        add_hex(out, root);
     else
-        set_text(out,
-                 snprintf(out->text, sizeof out->text, "%.*s@%s@%s", ID_CHARS, attempt_id, digest_text, root_text));
+        add(out, "keypath", 7);
 }
 
 static void hash_u64(crypto_hash_sha256_state *hash, uint64_t value) {
     uint8_t raw[8];
     store_be64(raw, value);
-    crypto_hash_sha256_update(hash, raw, sizeof raw);
+    sha256_update(hash, raw, sizeof raw);
 }
 
 /* R || be64(len(P)) || P, and the digest as text. */
 static void finish(struct marker *out, crypto_hash_sha256_state *hash, const uint8_t *root, const uint8_t *package,
                    size_t package_len) {
-    uint8_t digest[crypto_hash_sha256_BYTES];
+    uint8_t digest[HASH_BYTES];
     const uint8_t has_root = root != NULL;
-    crypto_hash_sha256_update(hash, &has_root, 1);
-    if (root) crypto_hash_sha256_update(hash, root, 32);
+    sha256_update(hash, &has_root, 1);
+    if (root) sha256_update(hash, root, 32);
     hash_u64(hash, package_len);
-    crypto_hash_sha256_update(hash, package, package_len);
-    crypto_hash_sha256_final(hash, digest);
-    hex_encode(out->text, digest, sizeof digest);
-    out->len = 2 * sizeof digest;
-    out->text[out->len] = '\0';
+    sha256_update(hash, package, package_len);
+    sha256_finish(hash, digest);
+    out->len = 0;
+    add_hex(out, digest);
 }
 
 void marker_authorization(struct marker *out, const char attempt_id[ATTEMPT_ID_TEXT_BYTES], const uint8_t *root,
                           const uint8_t *package, size_t package_len) {
     crypto_hash_sha256_state hash;
-    crypto_hash_sha256_init(&hash);
-    crypto_hash_sha256_update(&hash, (const uint8_t *)AUTHORIZATION_DOMAIN, strlen(AUTHORIZATION_DOMAIN));
+    sha256_begin(&hash);
+    sha256_update(&hash, AUTHORIZATION_DOMAIN, strlen(AUTHORIZATION_DOMAIN));
     hash_u64(&hash, ATTEMPT_ID_TEXT_BYTES);
-    crypto_hash_sha256_update(&hash, (const uint8_t *)attempt_id, ATTEMPT_ID_TEXT_BYTES);
+    sha256_update(&hash, attempt_id, ATTEMPT_ID_TEXT_BYTES);
     finish(out, &hash, root, package, package_len);
 }
 
 void marker_completion(struct marker *out, const uint8_t *root, const uint8_t *package, size_t package_len) {
     crypto_hash_sha256_state hash;
-    crypto_hash_sha256_init(&hash);
-    crypto_hash_sha256_update(&hash, (const uint8_t *)COMPLETION_DOMAIN, strlen(COMPLETION_DOMAIN));
+    sha256_begin(&hash);
+    sha256_update(&hash, COMPLETION_DOMAIN, strlen(COMPLETION_DOMAIN));
     finish(out, &hash, root, package, package_len);
 }
 
@@ -82,6 +100,6 @@ bool heartbeat_well_formed(const uint8_t *intent, size_t len) {
 }
 
 void heartbeat_digest(uint8_t out[32], const uint8_t intent[HEARTBEAT_BYTES]) {
-    crypto_hash_sha256(out, intent, HEARTBEAT_BYTES);
-    crypto_hash_sha256(out, out, 32);
+    sha256(out, intent, HEARTBEAT_BYTES);
+    sha256(out, out, HASH_BYTES);
 }

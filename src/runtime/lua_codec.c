@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "binding/binding.h"
+#include "curve/hash.h"
 #include "runtime/decode.h"
 #include "runtime/encode.h"
 #include "runtime/modules.h"
@@ -15,9 +16,9 @@ static int fingerprint(lua_State *L) {
     struct buffer *json = binding_new_buffer(L);
     struct encode_output output = {.out = json};
     encode_value(L, 2, schema, &output);
-    uint8_t hash[crypto_hash_sha256_BYTES];
+    uint8_t hash[HASH_BYTES];
     char text[2 * sizeof hash];
-    if (buffer_status(json) == SIGNER_OK) crypto_hash_sha256(hash, json->data, json->len);
+    if (buffer_status(json) == SIGNER_OK) sha256(hash, json->data, json->len);
     enum signer_error status = buffer_status(json);
     buffer_free(json);
     binding_check(L, status, NULL);
