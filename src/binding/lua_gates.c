@@ -11,12 +11,16 @@
  *   quarantine_input(member) -> json
  *   store_verdict(call, hook, digest, answer)    store_member_verdict(call, member, answer)
  *     answer = { allowed =, failed =, embedded =, sha256 =, version =, code =, detail = }
- *   store_allowed_members(call, members, answer)  members = { 3, 1, … }
+ *   member_set() -> set                          set:add(member)
+ *   pass_members(call, set | nil, sha256, …) -> list | nil
+ *     the members that follow (an integer, a list, a signing package): those in the set count as let through by
+ *     the default script of that digest, the others are listed, each once
  *   answer_wallet_output(call) */
 #include <string.h>
 
 #include "base/notice.h"
 #include "binding/call_object.h"
+#include "binding/frost_objects.h"
 #include "binding/settings_object.h"
 #include "curve/hash.h"
 #include "session/gates.h"
@@ -159,16 +163,87 @@ static int store_member_verdict(lua_State *L) {
     return 0;
 }
 
-static int store_allowed_members(lua_State *L) {
-    struct call *call = binding_check_call(L, 1);
-    struct policy_answer answer;
-    luaL_checktype(L, 2, LUA_TTABLE);
-    read_answer(L, 3, &answer);
-    for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; i++) {
-        verdict_store_member(call, (uint16_t)luaL_checkinteger(L, -1), &answer);
-        lua_pop(L, 1);
-    }
+/* -- members that a default script let through before ---------------------------------------------------- */
+
+#define MEMBER_SET "signer.member_set"
+
+struct member_set {
+    uint64_t bits[(UINT16_MAX + 1) / 64];
+};
+
+static bool set_holds(const struct member_set *set, uint16_t member) {
+    return set->bits[member / 64] >> member % 64 & 1;
+}
+
+static void set_add(struct member_set *set, uint16_t member) {
+    set->bits[member / 64] |= UINT64_C(1) << member % 64;
+}
+
+static int member_set(lua_State *L) {
+    memset(lua_newuserdatauv(L, sizeof(struct member_set), 0), 0, sizeof(struct member_set));
+    luaL_setmetatable(L, MEMBER_SET);
+    return 1;
+}
+
+static int member_set_add(lua_State *L) {
+    set_add(luaL_checkudata(L, 1, MEMBER_SET), (uint16_t)luaL_checkinteger(L, 2));
     return 0;
+}
+
+struct passing {
+    const struct member_set *known; /* NULL: nobody */
+    struct member_set seen;
+    uint16_t passed[PARTICIPANTS_MAX];
+    size_t passed_count;
+    int list; /* its place on the stack; nil while it is empty */
+    lua_Integer listed;
+};
+
+static void pass_member(lua_State *L, struct passing *passing, uint16_t member) {
+    if (member == 0 || set_holds(&passing->seen, member)) return;
+    set_add(&passing->seen, member);
+    if (passing->known && set_holds(passing->known, member) && passing->passed_count < PARTICIPANTS_MAX) {
+        passing->passed[passing->passed_count++] = member;
+        return;
+    }
+    if (passing->listed == 0) {
+        lua_newtable(L);
+        lua_replace(L, passing->list);
+    }
+    lua_pushinteger(L, member);
+    lua_rawseti(L, passing->list, ++passing->listed);
+}
+
+static void pass_source(lua_State *L, struct passing *passing, int index) {
+    uint16_t member;
+    if (lua_type(L, index) == LUA_TNUMBER) {
+        pass_member(L, passing, (uint16_t)luaL_checkinteger(L, index));
+    } else if (lua_type(L, index) == LUA_TTABLE) {
+        for (lua_Integer i = 1; lua_rawgeti(L, index, i) != LUA_TNIL; i++) {
+            pass_member(L, passing, (uint16_t)luaL_checkinteger(L, -1));
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    } else {
+        const struct frost_signing_package *package = binding_check_signing_package(L, index);
+        for (size_t i = 0; i < package->count; i++)
+            if (frost_identifier_to_member(&member, &package->entries[i].identifier)) pass_member(L, passing, member);
+    }
+}
+
+static int pass_members(lua_State *L) {
+    struct call *call = binding_check_call(L, 1);
+    struct passing passing = {.known = lua_isnil(L, 2) ? NULL : luaL_checkudata(L, 2, MEMBER_SET)};
+    struct policy_answer answer = {.allowed = true, .embedded = true};
+    memcpy(answer.policy_sha256, check_raw(L, 3, HASH_BYTES), HASH_BYTES);
+    const int last = lua_gettop(L);
+    lua_pushnil(L);
+    passing.list = last + 1;
+    for (int index = 4; index <= last; index++)
+        pass_source(L, &passing, index);
+    if (passing.passed_count > 0) verdict_store_allowed(call, passing.passed, passing.passed_count, &answer);
+    lua_settop(L, passing.list);
+    return 1;
 }
 
 static int answer_wallet_output(lua_State *L) {
@@ -188,12 +263,15 @@ static const luaL_Reg functions[] = {
     {"quarantine_input", quarantine_input},
     {"store_verdict", store_verdict},
     {"store_member_verdict", store_member_verdict},
-    {"store_allowed_members", store_allowed_members},
+    {"member_set", member_set},
+    {"pass_members", pass_members},
     {"answer_wallet_output", answer_wallet_output},
     {NULL, NULL},
 };
 
 int luaopen_binding_gates(lua_State *L) {
+    static const luaL_Reg methods[] = {{"add", member_set_add}, {NULL, NULL}};
+    binding_class(L, MEMBER_SET, NULL, methods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -35,13 +35,17 @@ static int seat_new(lua_State *L) {
     const char *attempt_id = attempt_field(L);
     uint16_t member = member_field(L, "member");
     lua_getfield(L, 1, "package");
-    const struct frost_signing_package *package = lua_isnil(L, 2) ? NULL : binding_check_signing_package(L, 2);
     struct interactive_seat *seat = lua_newuserdatauv(L, sizeof *seat, 1);
     memset(seat, 0, sizeof *seat);
     luaL_setmetatable(L, SEAT_OBJECT);
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, -2, 1);
-    binding_check(L, interactive_seat_init(seat, session_id, len, attempt_id, member, package, &why), &why);
+    binding_check(L, interactive_seat_init(seat, session_id, len, attempt_id, member, &why), &why);
+    if (lua_isnil(L, 2)) return 1;
+    uint8_t digest[HASH_BYTES];
+    const struct frost_signing_package *package = binding_check_signing_package(L, 2);
+    binding_signing_package_digest(L, 2, digest);
+    binding_check(L, interactive_seat_take_package(seat, package, digest, &why), &why);
     return 1;
 }
 

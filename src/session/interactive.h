@@ -116,17 +116,23 @@ struct interactive_seat {
     bool fresh;
     /* Round 2. The package belongs to the request; `encoded` is its canonical form. */
     const struct frost_signing_package *package;
+    uint8_t package_digest[HASH_BYTES];
     struct buffer encoded;
-    bool gates_passed, participants_passed; /* in view.section */
-    bool spent;                             /* the record is appended, the nonces belong to the call */
+    struct marker authorization; /* of the package under authorized_root; empty: not made yet */
+    struct frost_root authorized_root;
+    bool gates_passed, package_passed, participants_passed; /* in view.section */
+    bool spent;                                             /* the record is appended, the nonces belong to the call */
     struct frost_nonces *taken;
     struct frost_root root;
 };
 
-/* No lock. `package` NULL for round 1; otherwise it outlives the seat. */
+/* No lock. For round 1. */
 enum signer_error interactive_seat_init(struct interactive_seat *seat, const char *session_id, size_t len,
-                                        const char *attempt_id, uint16_t member,
-                                        const struct frost_signing_package *package, struct failure *why);
+                                        const char *attempt_id, uint16_t member, struct failure *why);
+/* No lock. For round 2: the package, which outlives the seat, and the SHA-256 of its encoding. */
+enum signer_error interactive_seat_take_package(struct interactive_seat *seat,
+                                                const struct frost_signing_package *package,
+                                                const uint8_t digest[HASH_BYTES], struct failure *why);
 void interactive_seat_clear(struct interactive_seat *seat);
 
 enum signer_error seat_find_session(struct call *call, struct interactive_seat *seat, struct failure *why);
@@ -148,7 +154,8 @@ enum signer_error round1_install(struct call *call, struct interactive_seat *sea
 
 /* Whom the operator's quarantine script has to be asked about, as the engine is now: nobody where the call will be
  * refused before that, the own seat where it is live, every member of a package that fits. Takes the mutex for a
- * moment and changes nothing; where it says too little, the state stage asks again. */
+ * moment and changes nothing; where it says too little, the state stage asks again. Behind the mutex it makes what
+ * the state stage will need of a package that fits. */
 enum round2_question { ROUND2_ASKS_NOTHING, ROUND2_ASKS_SEAT, ROUND2_ASKS_PACKAGE };
 enum round2_question round2_question(struct call *call, struct interactive_seat *seat);
 

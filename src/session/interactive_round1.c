@@ -7,8 +7,7 @@
 #include "session/interactive_view.h"
 
 enum signer_error interactive_seat_init(struct interactive_seat *seat, const char *session_id, size_t len,
-                                        const char *attempt_id, uint16_t member,
-                                        const struct frost_signing_package *package, struct failure *why) {
+                                        const char *attempt_id, uint16_t member, struct failure *why) {
     memset(seat, 0, sizeof *seat);
     buffer_init(&seat->encoded);
     if (!session_id_is_valid(session_id, len) || strlen(attempt_id) != ATTEMPT_ID_TEXT_BYTES)
@@ -17,8 +16,14 @@ enum signer_error interactive_seat_init(struct interactive_seat *seat, const cha
     seat->view.id_len = len;
     memcpy(seat->attempt_id, attempt_id, sizeof seat->attempt_id);
     seat->member = member;
+    return SIGNER_OK;
+}
+
+enum signer_error interactive_seat_take_package(struct interactive_seat *seat,
+                                                const struct frost_signing_package *package,
+                                                const uint8_t digest[HASH_BYTES], struct failure *why) {
     seat->package = package;
-    if (!package) return SIGNER_OK;
+    memcpy(seat->package_digest, digest, HASH_BYTES);
     enum signer_error error = frost_signing_package_encode(&seat->encoded, package);
     return error == SIGNER_OK ? SIGNER_OK : fail_plain(why, error);
 }
@@ -30,7 +35,7 @@ void interactive_seat_clear(struct interactive_seat *seat) {
 
 enum signer_error seat_find_session(struct call *call, struct interactive_seat *seat, struct failure *why) {
     view_find(call, &seat->view);
-    seat->gates_passed = seat->participants_passed = false;
+    seat->gates_passed = seat->package_passed = seat->participants_passed = false;
     seat->live = live_find(call->engine->live, seat->view.id, seat->view.id_len, seat->member);
     if (seat->live && strcmp(seat->live->attempt_id, seat->attempt_id) != 0) seat->live = NULL;
     const char *key_group = seat->live ? seat->live->key_group : NULL;

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/fault.h"
-#include "curve/hash.h"
 #include "session/interactive_view.h"
 #include "session/kept_rounds.h"
 
@@ -18,18 +17,30 @@ enum signer_error round2_refuse_final(struct call *call, struct interactive_seat
     return fail_final(why, seat->attempt_id, seat->view.id);
 }
 
+/* 15, 17: what the record is to say of this package. It hashes all of it, so it is made outside the mutex when the
+ * root is known by then. */
+static void make_authorization(struct interactive_seat *seat, const struct frost_root *root) {
+    if (seat->authorization.len > 0 && frost_root_equal(&seat->authorized_root, root)) return;
+    seat->authorized_root = *root;
+    marker_authorization(&seat->authorization, seat->attempt_id, root->present ? root->bytes : NULL, seat->encoded.data,
+                         seat->encoded.len);
+}
+
 enum round2_question round2_question(struct call *call, struct interactive_seat *seat) {
     enum round2_question question = ROUND2_ASKS_NOTHING;
+    struct frost_root root;
     if (call_enter(call, NULL) != SIGNER_OK) return question; /* said in its place */
     const struct session *session = NULL;
     if (seat_find_session(call, seat, NULL) == SIGNER_OK) session = seat->view.session;
     if (session && seat->live && !session_attempt_consumed(session, seat->member, seat->attempt_id) &&
         !session_attempt_final(session, seat->attempt_id, seat->live->message_digest, &seat->live->root) &&
-        session->sets[SET_CONSUMED_MARKERS].count < REGISTRY_ENTRIES_MAX)
-        question = seat->package && check_package_for(seat->live, seat->package, NULL) == SIGNER_OK
-                       ? ROUND2_ASKS_PACKAGE
-                       : ROUND2_ASKS_SEAT;
+        session->sets[SET_CONSUMED_MARKERS].count < REGISTRY_ENTRIES_MAX) {
+        const bool fits = seat->package && check_package_for(seat->live, seat->package, NULL) == SIGNER_OK;
+        question = fits ? ROUND2_ASKS_PACKAGE : ROUND2_ASKS_SEAT;
+        root = seat->live->root;
+    }
     call_leave(call);
+    if (question == ROUND2_ASKS_PACKAGE) make_authorization(seat, &root);
     return question;
 }
 
@@ -67,7 +78,9 @@ enum signer_error round2_require_commitments(struct call *call, struct interacti
 enum signer_error round2_check_package(struct call *call, struct interactive_seat *seat, struct failure *why) {
     (void)call;
     if (!seat->live || !seat->package) return fail(why, ERR_INTERNAL, "there is no entry or no package to check");
-    return check_package_for(seat->live, seat->package, why);
+    enum signer_error error = check_package_for(seat->live, seat->package, why);
+    seat->package_passed = error == SIGNER_OK;
+    return error;
 }
 
 /* 14 */
@@ -84,21 +97,16 @@ enum signer_error round2_gate_participants(struct call *call, struct interactive
     return error;
 }
 
-static void authorization_of(const struct interactive_seat *seat, struct marker *out) {
-    marker_authorization(out, seat->attempt_id, seat->live->root.present ? seat->live->root.bytes : NULL,
-                         seat->encoded.data, seat->encoded.len);
-}
-
 /* 15 */
 enum signer_error round2_require_authorization_room(struct call *call, struct interactive_seat *seat,
                                                     struct failure *why) {
     (void)call;
-    struct marker marker;
     const struct session *session = seat->view.session;
     if (!seat->live || !seat->package) return fail(why, ERR_INTERNAL, "there is no entry or no package to check");
     if (session->sets[SET_AUTHORIZED_MARKERS].count < REGISTRY_ENTRIES_MAX) return SIGNER_OK;
-    authorization_of(seat, &marker);
-    if (session_set_holds(session, SET_AUTHORIZED_MARKERS, marker.text, marker.len)) return SIGNER_OK;
+    make_authorization(seat, &seat->live->root);
+    if (session_set_holds(session, SET_AUTHORIZED_MARKERS, seat->authorization.text, seat->authorization.len))
+        return SIGNER_OK;
     return fail_full_registry(why, "aggregate authorization");
 }
 
@@ -115,23 +123,23 @@ static enum signer_error check_again(struct call *call, struct interactive_seat 
     if (error == SIGNER_OK && !(seat->live && seat->gates_passed)) error = round2_pass_gates(call, seat, why);
     if (error == SIGNER_OK) error = seat_require_live(call, seat, why);
     if (error == SIGNER_OK) error = round2_require_commitments(call, seat, why);
-    if (error == SIGNER_OK) error = round2_check_package(call, seat, why);
+    if (error == SIGNER_OK && !seat->package_passed) error = round2_check_package(call, seat, why);
     if (error == SIGNER_OK && !seat->participants_passed) error = round2_gate_participants(call, seat, why);
     if (error == SIGNER_OK) error = round2_require_authorization_room(call, seat, why);
     return error;
 }
 
 /* 17 */
-static void list_changes(struct call *call, const struct interactive_seat *seat, struct changes *changes) {
+static void list_changes(struct call *call, struct interactive_seat *seat, struct changes *changes) {
     const char *id = seat->view.id;
     size_t len = seat->view.id_len;
     const struct session *session = seat->view.session;
     struct marker marker;
     marker_consumed(&marker, CONSUMED_WRITTEN, seat->member, seat->attempt_id);
     change_set_add(changes, id, len, SET_CONSUMED_MARKERS, marker.text, marker.len);
-    authorization_of(seat, &marker);
-    if (!session_set_holds(session, SET_AUTHORIZED_MARKERS, marker.text, marker.len))
-        change_set_add(changes, id, len, SET_AUTHORIZED_MARKERS, marker.text, marker.len);
+    make_authorization(seat, &seat->live->root);
+    if (!session_set_holds(session, SET_AUTHORIZED_MARKERS, seat->authorization.text, seat->authorization.len))
+        change_set_add(changes, id, len, SET_AUTHORIZED_MARKERS, seat->authorization.text, seat->authorization.len);
     uint32_t highest = raised_attempt_number(session, seat->live->attempt_number);
     if (highest > 0) change_field_u32(changes, id, len, FIELD_HIGHEST_ATTEMPT, highest);
     add_retirement(call, changes, session, 1);
@@ -169,12 +177,11 @@ enum signer_error round2_consume(struct call *call, struct interactive_seat *sea
  * others. */
 static enum signer_error sign(struct call *call, const struct interactive_seat *seat, uint8_t share[FROST_SHARE_BYTES],
                               struct frost_nonces *nonces, const struct frost_key_package *key) {
-    uint8_t digest[HASH_BYTES];
     struct frost_round round = {.count = 0};
     enum signer_error error = frost_sign_with(share, seat->package, nonces, key, &seat->root, &round);
     if (error == SIGNER_OK) {
-        sha256(digest, seat->encoded.data, seat->encoded.len);
-        const struct kept_key kept = {seat->view.id, seat->view.id_len, digest, &seat->root, &key->verifying_key};
+        const struct kept_key kept = {seat->view.id, seat->view.id_len, seat->package_digest, &seat->root,
+                                      &key->verifying_key};
         kept_rounds_put(call->engine->kept_rounds, &kept, seat->package, &round);
     }
     frost_round_free(&round);

@@ -2,6 +2,7 @@
  * (interactive-session 1, 5, 10). */
 #include "session/interactive_view.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool session_id_is_valid(const char *id, size_t len) {
@@ -57,7 +58,7 @@ enum signer_error require_clock(const struct call *call, struct failure *why) {
 }
 
 bool session_attempt_consumed(const struct session *session, uint16_t member, const char *attempt_id) {
-    if (!session) return false;
+    if (!session || session->sets[SET_CONSUMED_MARKERS].count == 0) return false;
     for (int form = 0; form < CONSUMED_FORM_COUNT; form++) {
         struct marker marker;
         marker_consumed(&marker, (enum consumed_form)form, member, attempt_id);
@@ -68,7 +69,7 @@ bool session_attempt_consumed(const struct session *session, uint16_t member, co
 
 bool session_attempt_final(const struct session *session, const char *attempt_id, const uint8_t message_digest[32],
                            const struct frost_root *root) {
-    if (!session) return false;
+    if (!session || session->sets[SET_AGGREGATED_MARKERS].count == 0) return false;
     for (int form = 0; form < AGGREGATED_FORM_COUNT; form++) {
         struct marker marker;
         marker_aggregated(&marker, (enum aggregated_form)form, attempt_id, message_digest,
@@ -93,12 +94,15 @@ enum signer_error fail_full_registry(struct failure *why, const char *registry) 
                 registry, REGISTRY_ENTRIES_MAX);
 }
 
+static int compare_members(const void *a, const void *b) {
+    return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
+}
+
+/* The set of an entry is ascending. */
 static bool is_included(const struct live_entry *entry, const struct frost_identifier *identifier) {
     uint16_t member = 0;
-    if (!frost_identifier_to_member(&member, identifier)) return false;
-    for (size_t i = 0; i < entry->included_count; i++)
-        if (entry->included[i] == member) return true;
-    return false;
+    return frost_identifier_to_member(&member, identifier) &&
+           bsearch(&member, entry->included, entry->included_count, sizeof member, compare_members);
 }
 
 enum signer_error check_package_shape(const struct live_entry *entry, const struct frost_signing_package *package,

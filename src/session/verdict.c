@@ -94,21 +94,31 @@ cleanup:
     return error;
 }
 
+/* Place of a member among the first `count` that were let through; `count` when it is not there. */
+static size_t find_allowed(struct quarantine_verdict *verdict, uint16_t member, size_t count) {
+    size_t at = verdict->next < count ? verdict->next : 0;
+    for (size_t left = count; left > 0; left--, at = at + 1 < count ? at + 1 : 0) {
+        if (verdict->allowed[at] != member) continue;
+        verdict->next = at + 1;
+        return at;
+    }
+    return count;
+}
+
 /* SIGNER_OK allowed, ERR_ASK_POLICY not asked. */
 static enum signer_error require_member(struct call *call, const char *session_id, size_t len, uint16_t member,
                                         const uint8_t current[32], struct failure *why) {
     struct quarantine_verdict *verdict = &call->quarantine;
     if (verdict->objected && verdict->offender == member && memcmp(verdict->objection.policy_sha256, current, 32) == 0)
         return take_member_answer(call, session_id, len, member, &verdict->objection, why);
-    for (size_t i = 0; i < verdict->allowed_count; i++) {
-        if (verdict->allowed[i] != member || memcmp(verdict->allowing.policy_sha256, current, 32) != 0) continue;
-        enum signer_error error = SIGNER_OK;
-        if (!verdict->allowing.embedded && !verdict->recorded[i])
-            error = take_member_answer(call, session_id, len, member, &verdict->allowing, why);
-        verdict->recorded[i] = error == SIGNER_OK;
-        return error;
-    }
-    return fail_plain(why, ERR_ASK_POLICY);
+    const size_t at = find_allowed(verdict, member, verdict->allowed_count);
+    if (at == verdict->allowed_count || memcmp(verdict->allowing.policy_sha256, current, 32) != 0)
+        return fail_plain(why, ERR_ASK_POLICY);
+    enum signer_error error = SIGNER_OK;
+    if (!verdict->allowing.embedded && !verdict->recorded[at])
+        error = take_member_answer(call, session_id, len, member, &verdict->allowing, why);
+    verdict->recorded[at] = error == SIGNER_OK;
+    return error;
 }
 
 enum signer_error verdict_require_members(struct call *call, const char *session_id, size_t len,
@@ -136,23 +146,32 @@ void verdict_store(struct call *call, enum policy_hook hook, const uint8_t input
     memcpy(call->verdict.input_digest, input_digest, 32);
 }
 
-void verdict_store_member(struct call *call, uint16_t member, const struct policy_answer *answer) {
+void verdict_store_allowed(struct call *call, const uint16_t *members, size_t count,
+                           const struct policy_answer *answer) {
     struct quarantine_verdict *verdict = &call->quarantine;
-    if (!answer->allowed || answer->failed) {
-        verdict->objected = true;
-        verdict->offender = member;
-        verdict->objection = *answer;
-        return;
-    }
-    if (verdict->objected && verdict->offender == member) verdict->objected = false;
     if (verdict->allowed_count && memcmp(verdict->allowing.policy_sha256, answer->policy_sha256, 32) != 0) {
         forget_records(call);
         verdict->allowed_count = 0;
     }
     verdict->allowing = *answer;
-    for (size_t i = 0; i < verdict->allowed_count; i++)
-        if (verdict->allowed[i] == member) return;
-    if (verdict->allowed_count == PARTICIPANTS_MAX) return; /* asked for again, and refused in the end */
-    verdict->recorded[verdict->allowed_count] = false;
-    verdict->allowed[verdict->allowed_count++] = member;
+    const size_t known = verdict->allowed_count;
+    for (size_t i = 0; i < count; i++) {
+        if (verdict->objected && verdict->offender == members[i]) verdict->objected = false;
+        if (find_allowed(verdict, members[i], known) < known) continue;
+        if (verdict->allowed_count == PARTICIPANTS_MAX) return; /* asked for again, and refused in the end */
+        verdict->recorded[verdict->allowed_count] = false;
+        verdict->allowed[verdict->allowed_count++] = members[i];
+    }
+    verdict->next = 0;
+}
+
+void verdict_store_member(struct call *call, uint16_t member, const struct policy_answer *answer) {
+    struct quarantine_verdict *verdict = &call->quarantine;
+    if (answer->allowed && !answer->failed) {
+        verdict_store_allowed(call, &member, 1, answer);
+        return;
+    }
+    verdict->objected = true;
+    verdict->offender = member;
+    verdict->objection = *answer;
 }

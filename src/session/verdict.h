@@ -40,6 +40,7 @@ struct quarantine_verdict {
     uint16_t allowed[PARTICIPANTS_MAX];
     bool recorded[PARTICIPANTS_MAX];
     size_t allowed_count;
+    size_t next;                   /* where a search begins: they are asked for in the order in which they came */
     struct policy_answer allowing; /* of any of them: same script */
     bool objected;
     uint16_t offender;
@@ -72,6 +73,9 @@ enum signer_error verdict_require_members(struct call *call, const char *session
 void verdict_store(struct call *call, enum policy_hook hook, const uint8_t input_digest[32],
                    const struct policy_answer *answer);
 void verdict_store_member(struct call *call, uint16_t member, const struct policy_answer *answer);
+/* One answer that lets all of them through, none of them twice. */
+void verdict_store_allowed(struct call *call, const uint16_t *members, size_t count,
+                           const struct policy_answer *answer);
 const char *policy_hook_name(enum policy_hook hook);
 
 #endif

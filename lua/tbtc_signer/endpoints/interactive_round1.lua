@@ -22,7 +22,7 @@ function round1.gates(call, request)
         attempt_id = check.attempt_id(request.attempt_id),
         member = request.member_identifier,
     })
-    gates.ask_quarantine(call, { request.member_identifier }) -- takes effect at the own quarantine
+    gates.ask_quarantine(call, request.member_identifier) -- takes effect at the own quarantine
 end
 
 --- What must hold whenever the engine is entered; it can have moved while the nonces were drawn (D-121).

@@ -13,13 +13,6 @@ local round2 = {
     response = schema.InteractiveRound2Result,
 }
 
---- The seat itself and every participant of the package that is a member at all.
-local function members(own, package)
-    local list = package:members()
-    table.insert(list, 1, own)
-    return list
-end
-
 function round2.gates(call, request)
     call:count("INTERACTIVE_ROUND2_CALLS")
     gates.provenance(call)                                                         -- 1
@@ -34,9 +27,10 @@ function round2.gates(call, request)
     })
     request.attempt_id = attempt_id
     local question = step.question(call, request.seat) -- the scripts take effect at 10 and 14: only who gets there asks
-    if question then
-        local own = request.member_identifier
-        gates.ask_signing(call, request.session_id, question == "package" and members(own, package) or { own })
+    if question == "package" then
+        gates.ask_signing(call, request.session_id, request.member_identifier, package)
+    elseif question then
+        gates.ask_signing(call, request.session_id, request.member_identifier)
     end
 end
 

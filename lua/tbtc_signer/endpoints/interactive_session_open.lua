@@ -55,7 +55,7 @@ function open.gates(call, request)
         context = request.attempt_context,
         fingerprint = codec.fingerprint(schema.InteractiveSessionOpenRequest, canonical(request, root_text)),
     })
-    gates.ask_signing(call, request.session_id, { request.member_identifier }) -- takes effect at 12
+    gates.ask_signing(call, request.session_id, request.member_identifier) -- takes effect at 12
 end
 
 function open.state(call, request)

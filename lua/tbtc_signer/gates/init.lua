@@ -17,18 +17,16 @@ gates.quarantine_configuration = core.quarantine_configuration
 
 --- Asks what open and round 2 need: quarantine for each member, the firewall on the stored transaction.
 -- @param session_id string  signing session
--- @param members table  array of integers
-function gates.ask_signing(call, session_id, members)
+-- @param ...  members: integers, arrays of them, signing packages
+function gates.ask_signing(call, session_id, ...)
     core.answer_wallet_output(call)
-    policy.ask_members(call, members)
+    policy.ask_members(call, ...)
     local input = core.sign_input(call, session_id)
     if input then policy.ask(call, "firewall", input) end
 end
 
 --- Asks quarantine for each member.
--- @param members table  array of integers
-function gates.ask_quarantine(call, members)
-    policy.ask_members(call, members)
-end
+-- @param ...  members: integers, arrays of them, signing packages
+gates.ask_quarantine = policy.ask_members
 
 return gates

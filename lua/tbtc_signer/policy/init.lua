@@ -36,16 +36,25 @@ local function digest_of(text)
     return digests[text]
 end
 
+local defaults = {}
+
+local function default_of(hook)
+    if not defaults[hook] then
+        local source = sandbox.embedded("policies." .. hook)
+        defaults[hook] = { hook = hook, source = source, sha256 = curve.sha256(source), embedded = true }
+    end
+    return defaults[hook]
+end
+
 --- The script in force for a hook, published as such.
 -- @return table  { hook, source | reason, sha256, embedded }
 local function load_script(call, hook)
     local source, reason = core.read_policy(call, hook)
-    local script = { hook = hook, source = source, reason = reason, embedded = false }
-    if not source and not reason then
-        script.embedded = true
-        script.source = sandbox.embedded("policies." .. hook)
+    local script = default_of(hook)
+    if source or reason then
+        local sha256 = digest_of(source or "unreadable: " .. reason)
+        script = { hook = hook, source = source, reason = reason, sha256 = sha256, embedded = false }
     end
-    script.sha256 = digest_of(script.source or "unreadable: " .. reason)
     core.publish_policy(call, hook, script.sha256)
     return script
 end
@@ -88,30 +97,20 @@ end
 
 -- Members that the default quarantine script allowed, its digest beside them: its input is the member and
 -- nothing else.
-local passed = { sha256 = nil, members = {} }
+local passed = { sha256 = nil, members = nil }
 
 --- Asks the quarantine script about each member, up to the first that it objects to.
--- @param members table  array of integers
-function policy.ask_members(call, members)
+-- @param ...  members: integers, arrays of them, signing packages
+function policy.ask_members(call, ...)
     local script = load_script(call, "quarantine")
-    if passed.sha256 ~= script.sha256 then passed = { sha256 = script.sha256, members = {} } end
-    local seen, known = {}, {}
-    for _, member in ipairs(members) do
-        if not seen[member] and member > 0 then
-            seen[member] = true
-            if script.embedded and passed.members[member] then
-                known[#known + 1] = member
-            else
-                local answer = judge(script, core.quarantine_input(member))
-                core.store_member_verdict(call, member, answer)
-                if answer.failed or not answer.allowed then break end
-                passed.members[member] = script.embedded or nil
-            end
-        end
+    if passed.sha256 ~= script.sha256 then passed = { sha256 = script.sha256, members = core.member_set() } end
+    local unknown = core.pass_members(call, script.embedded and passed.members or nil, script.sha256, ...)
+    for _, member in ipairs(unknown or {}) do
+        local answer = judge(script, core.quarantine_input(member))
+        core.store_member_verdict(call, member, answer)
+        if answer.failed or not answer.allowed then return end
+        if script.embedded then passed.members:add(member) end
     end
-    if #known == 0 then return end
-    core.store_allowed_members(call, known,
-        { sha256 = script.sha256, embedded = script.embedded, allowed = true, failed = false })
 end
 
 --- Raises unless every script of a configuration can be read, runs and declares fit settings: what is
