@@ -124,7 +124,7 @@ static void sum_every_term(const struct small_group *group, uint64_t factors, si
                 sum.singles[sum.single_count++] = group->points[low % group->order];
                 sum_pass(&sum);
                 expect(group, copies * a * (low + group->lambda * high) + low, &sum.total, "small group: a sum");
-                sum_end(&sum);
+                sum_end(&sum, false);
             }
         }
     }
@@ -152,7 +152,7 @@ static void sum_multiples_of_base(const struct small_group *group) {
             if (low % 5 == 0) log = group->order - log;
             log += group->lambda * (low / 3) + (beside ? 10 : 0);
             expect(group, log, &sum.total, "small group: a multiple from the table");
-            sum_end(&sum);
+            sum_end(&sum, false);
         }
     }
 }

@@ -54,7 +54,8 @@ static inline bool take_term(struct sum *sum, struct scalar *base, const struct 
     return split_halves(sum->terms[sum->count++].halves, term->factor);
 }
 
-static inline bool sum_terms(struct jacobian *out, const struct point_term *terms, size_t count) {
+/* `cancels`: they should, and where they do not, nothing of the factors is left on the heap (curve/point.h). */
+static inline bool sum_terms(struct jacobian *out, const struct point_term *terms, size_t count, bool cancels) {
     struct sum sum;
     struct scalar base = {{0}};
     bool good = true;
@@ -67,18 +68,18 @@ static inline bool sum_terms(struct jacobian *out, const struct point_term *term
     good = good && split_halves(sum.base, &base);
     if (good) sum_pass(&sum);
     *out = sum.total;
-    sum_end(&sum);
+    sum_end(&sum, cancels && !(good && out->infinity));
     return good;
 }
 
 static inline bool kernel_multi_mul(struct point *out, const struct point_term *terms, size_t count) {
     struct jacobian total;
-    return sum_terms(&total, terms, count) && point_from_jacobian(out, &total);
+    return sum_terms(&total, terms, count, false) && point_from_jacobian(out, &total);
 }
 
 static inline bool kernel_is_identity(bool *out, const struct point_term *terms, size_t count) {
     struct jacobian total;
-    if (!sum_terms(&total, terms, count)) return false;
+    if (!sum_terms(&total, terms, count, true)) return false;
     *out = total.infinity;
     return true;
 }

@@ -13,6 +13,8 @@
 
 /* Points that one call of the library's sum takes at most; longer sums go in steps. */
 #define SUM_CHUNK 128
+/* Stack that a sum takes, in the kernel or in the library. */
+#define SUM_STACK_BYTES 65536
 
 enum signer_error point_decode(struct point *out, const uint8_t in[POINT_BYTES]) {
     section_forbids("curve arithmetic");
@@ -154,14 +156,20 @@ void point_multi_mul(struct point *out, const struct point_term *terms, size_t c
     *out = sum;
 }
 
-bool point_terms_cancel(const struct point_term *terms, size_t count) {
-    section_forbids("curve arithmetic");
+static bool terms_cancel(const struct point_term *terms, size_t count) {
     const struct kernel *kernel = kernel_active();
     struct point sum;
     bool cancel;
     if (kernel && kernel->is_identity(&cancel, terms, count)) return cancel;
     sum_by_library(&sum, terms, count);
     return sum.infinity;
+}
+
+bool point_terms_cancel(const struct point_term *terms, size_t count) {
+    section_forbids("curve arithmetic");
+    if (terms_cancel(terms, count)) return true;
+    sodium_stackzero(SUM_STACK_BYTES);
+    return false;
 }
 
 enum signer_error point_decode_many(struct point *out, const uint8_t *const *in, size_t count) {

@@ -45,7 +45,8 @@ struct point_term {
 /* Sum of factor * point over PUBLIC values, variable time. */
 void point_multi_mul(struct point *out, const struct point_term *terms, size_t count);
 
-/* Whether that sum is the identity: cheaper than the sum. */
+/* Whether that sum is the identity: cheaper than the sum. Where it is not, nothing of the factors is left in freed
+ * memory or on the stack: a blind that hides a wrong share may be one of them. */
 bool point_terms_cancel(const struct point_term *terms, size_t count);
 
 /* Many points of the same form as point_decode, cheaper together; `in` holds pointers to POINT_BYTES each.

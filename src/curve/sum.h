@@ -4,6 +4,7 @@
 #ifndef SIGNER_CURVE_SUM_H
 #define SIGNER_CURVE_SUM_H
 
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/fault.h"
@@ -37,6 +38,7 @@ struct sum {
     struct slope *slopes;
     struct jacobian total; /* of earlier passes */
     void *block;
+    size_t block_len;
 };
 
 /* Room for `terms` terms and as many single points, both at most SUM_TERMS_MAX, and a multiple of G. False:
@@ -45,9 +47,9 @@ static inline bool sum_begin(struct sum *sum, size_t terms, const struct base_mu
     size_t room = (terms < SUM_TERMS_MAX ? terms : SUM_TERMS_MAX) + 1;
     size_t cells = room * (2 * DIGITS_MAX + 1), pairs = cells / 2 + 1;
     *sum = (struct sum){.base_multiples = base_multiples, .total = {.infinity = true}};
-    uint8_t *at =
-        signer_malloc(room * (sizeof *sum->tables + sizeof *sum->singles + sizeof *sum->terms) +
-                      cells * sizeof *sum->cells + pairs * (sizeof *sum->additions + sizeof *sum->slopes) + CACHE_LINE);
+    sum->block_len = room * (sizeof *sum->tables + sizeof *sum->singles + sizeof *sum->terms) +
+                     cells * sizeof *sum->cells + pairs * (sizeof *sum->additions + sizeof *sum->slopes) + CACHE_LINE;
+    uint8_t *at = signer_malloc(sum->block_len);
     if (!at) return false;
     sum->block = at;
     at += CACHE_LINE - (uintptr_t)at % CACHE_LINE;
@@ -60,7 +62,9 @@ static inline bool sum_begin(struct sum *sum, size_t terms, const struct base_mu
     return true;
 }
 
-static inline void sum_end(struct sum *sum) {
+/* `wipe`: the block keeps nothing of the factors. */
+static inline void sum_end(struct sum *sum, bool wipe) {
+    if (wipe) sodium_memzero(sum->block, sum->block_len);
     free(sum->block);
 }
 

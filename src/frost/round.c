@@ -93,7 +93,8 @@ void frost_round_free(struct frost_round *inout) {
     memset(inout, 0, sizeof *inout);
 }
 
-/* blind * (D + rho * E + c * lambda * Y - z * G), every part with its sign. */
+/* blind * (D + rho * E + c * lambda * Y - z * G), every part with its sign. The blind and what it hides, a wrong
+ * share, stay nowhere. */
 static enum signer_error check_equation(const struct frost_round *round, const struct frost_signing_package *package,
                                         const struct frost_package_entry *entry, const struct scalar *share,
                                         const struct scalar *weight, const struct point *verifying_share,
@@ -113,7 +114,12 @@ static enum signer_error check_equation(const struct frost_round *round, const s
         {&key, &adjusted},
         {&base, NULL},
     };
-    return point_terms_cancel(terms, 4) ? SIGNER_OK : ERR_FROST_INVALID_SHARE;
+    enum signer_error error = point_terms_cancel(terms, 4) ? SIGNER_OK : ERR_FROST_INVALID_SHARE;
+    scalar_clear(&hiding);
+    scalar_clear(&binding);
+    scalar_clear(&key);
+    scalar_clear(&base);
+    return error;
 }
 
 enum signer_error frost_round_check_share(const struct frost_round *round, const struct frost_signing_package *package,
