@@ -141,6 +141,7 @@ static int mutant(lua_State *L) {
 #define WINDOW_MAX 16
 #define FORM_COUNT 4
 #define PIECE_BYTES (1u << 20)
+#define STARTS 65536u /* values of two bytes */
 #define HITS_MAX 200
 
 static const char *const forms[FORM_COUNT] = {"big-endian", "little-endian", "hex", "HEX"};
@@ -156,7 +157,7 @@ struct search {
     lua_State *L;
     struct window *windows;
     size_t count;
-    uint8_t starts[65536 / 8]; /* first two bytes of any window */
+    size_t from[STARTS + 1]; /* windows by their first two bytes, once they are sorted */
     const char *place;
     lua_Integer hits;
     uint64_t searched;
@@ -168,8 +169,25 @@ static void add_window(struct search *search, const uint8_t *bytes, size_t len, 
     window->len = len;
     window->secret = secret;
     window->form = form;
-    unsigned start = (unsigned)bytes[0] << 8 | bytes[1];
-    search->starts[start / 8] |= (uint8_t)(1u << start % 8);
+}
+
+static unsigned start_of(const uint8_t *bytes) {
+    return (unsigned)bytes[0] << 8 | bytes[1];
+}
+
+static int by_start(const void *a, const void *b) {
+    unsigned left = start_of(((const struct window *)a)->bytes), right = start_of(((const struct window *)b)->bytes);
+    return (left > right) - (left < right);
+}
+
+static void sort_windows(struct search *search) {
+    size_t k = 0;
+    qsort(search->windows, search->count, sizeof *search->windows, by_start);
+    for (unsigned start = 0; start <= STARTS; start++) {
+        while (k < search->count && start_of(search->windows[k].bytes) < start)
+            k++;
+        search->from[start] = k;
+    }
 }
 
 static void add_secret(struct search *search, const uint8_t raw[32], lua_Integer secret) {
@@ -206,9 +224,8 @@ static void report(struct search *search, const struct window *window, uint64_t 
 
 static void search_piece(struct search *search, const uint8_t *piece, size_t len, uint64_t at, size_t starts) {
     for (size_t i = 0; i + 8 <= len && i < starts; i++) {
-        unsigned start = (unsigned)piece[i] << 8 | piece[i + 1];
-        if (!(search->starts[start / 8] & 1u << start % 8)) continue;
-        for (size_t k = 0; k < search->count; k++) {
+        unsigned start = start_of(piece + i);
+        for (size_t k = search->from[start]; k < search->from[start + 1]; k++) {
             const struct window *window = &search->windows[k];
             if (window->len <= len - i && memcmp(piece + i, window->bytes, window->len) == 0)
                 report(search, window, at + i);
@@ -296,6 +313,7 @@ static int search(lua_State *L) {
         add_secret(search, (const uint8_t *)raw, i);
         lua_pop(L, 1);
     }
+    sort_windows(search);
     lua_getfield(L, 1, "hidden");
     bool hidden = lua_toboolean(L, -1);
     lua_getfield(L, 1, "pid");

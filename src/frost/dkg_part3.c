@@ -99,7 +99,7 @@ static enum signer_error find_bad_share(const struct part3 *run, struct frost_id
 
 /* The own share of the key, not yet checked. */
 static void sum_shares(struct scalar *out, const struct part3 *run) {
-    *out = run->own.share;
+    scalar_decode(out, run->own.share);
     for (size_t i = 0; i < run->count; i++)
         scalar_add(out, out, &run->shares[i]->share);
 }
@@ -190,10 +190,10 @@ static enum signer_error run_part3(struct part3 *run, struct frost_key_package *
     for (size_t i = 0; i < run->count; i++)
         run->polynomials[i] = run->peers[i]->package.commitments;
     run->polynomials[run->count] = run->own.commitments;
-    sum_shares(&key->signing_share, run);
     workers_run(workers, 1 + run->chunks, work_on_commitments, run);
     enum signer_error derived = run->derived;
     if (derived == ERR_OUT_OF_MEMORY) return derived;
+    sum_shares(&key->signing_share, run); /* not before: while others work, no secret lies on this stack */
     enum signer_error error = check_shares(
         run, &key->signing_share, frost_verifying_share(keys, &run->own.info.identifier), draw, culprit, has_culprit);
     if (derived != SIGNER_OK && (error == SIGNER_OK || error == ERR_FROST_INCORRECT_PACKAGE)) return derived;

@@ -56,6 +56,7 @@ enum signer_error round1_secret_read(struct round1_secret *out, const uint8_t *i
 
 enum signer_error round2_secret_read(struct round2_secret *out, const uint8_t *in, size_t len) {
     struct frost_reader reader;
+    struct scalar share;
     memset(out, 0, sizeof *out);
     frost_read_begin(&reader, in, len);
     frost_read_identifier(&reader, &out->info.identifier);
@@ -64,7 +65,9 @@ enum signer_error round2_secret_read(struct round2_secret *out, const uint8_t *i
     out->commitments = signer_calloc(count ? count : 1, sizeof *out->commitments);
     if (!out->commitments) return ERR_OUT_OF_MEMORY;
     frost_read_points(&reader, out->commitments, count);
-    frost_read_scalar(&reader, &out->share);
+    out->share = reader.in.at;
+    frost_read_scalar(&reader, &share);
+    scalar_clear(&share);
     read_counts(&reader, &out->info, count);
     enum signer_error error = frost_read_end(&reader);
     if (error != SIGNER_OK) round2_secret_free(out);
@@ -73,7 +76,7 @@ enum signer_error round2_secret_read(struct round2_secret *out, const uint8_t *i
 
 void round2_secret_free(struct round2_secret *inout) {
     free(inout->commitments);
-    sodium_memzero(inout, sizeof *inout);
+    memset(inout, 0, sizeof *inout);
 }
 
 enum signer_error round2_secret_write(uint8_t *out, size_t len, const struct round1_secret *from,

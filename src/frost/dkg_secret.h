@@ -14,10 +14,11 @@ struct round1_secret {
 };
 enum signer_error round1_secret_read(struct round1_secret *out, const uint8_t *in, size_t len);
 
+/* A view, too: the share is only looked at where it lies. */
 struct round2_secret {
     struct dkg_secret_info info;
     struct point *commitments; /* min_signers of them */
-    struct scalar share;       /* SECRET: f_i(i) */
+    const uint8_t *share;      /* SECRET, 32 bytes: f_i(i) */
 };
 enum signer_error round2_secret_read(struct round2_secret *out, const uint8_t *in, size_t len);
 void round2_secret_free(struct round2_secret *inout);
