@@ -104,6 +104,15 @@ void buffer_hex(struct buffer *buffer, const void *data, size_t len) {
     buffer->len += 2 * len;
 }
 
+void buffer_decimal(struct buffer *buffer, uint64_t value) {
+    char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while (value /= 10);
+    buffer_append(buffer, digits + at, sizeof digits - at);
+}
+
 void buffer_zeros(struct buffer *buffer, size_t len) {
     if (len == 0 || buffer_reserve(buffer, len) != SIGNER_OK) return;
     memset(buffer->data + buffer->len, 0, len);

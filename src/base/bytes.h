@@ -41,6 +41,7 @@ void buffer_le64(struct buffer *buffer, uint64_t value);
 void buffer_lp(struct buffer *buffer, const void *data, size_t len);
 void buffer_text(struct buffer *buffer, const char *text);
 void buffer_hex(struct buffer *buffer, const void *data, size_t len);
+void buffer_decimal(struct buffer *buffer, uint64_t value);
 void buffer_zeros(struct buffer *buffer, size_t len);
 enum signer_error buffer_status(const struct buffer *buffer);
 void buffer_clear(struct buffer *buffer); /* wipes, keeps the capacity */

@@ -196,15 +196,23 @@ bool json_text_is(const struct json_token *token, const char *expected, size_t l
 
 /* Polynomial over a prime at a secret point: equal for equal keys, and nobody who does not know the
  * point can make others equal. */
+static uint64_t hash_byte(uint64_t hash, uint64_t secret, unsigned byte) {
+    unsigned __int128 sum = (unsigned __int128)hash * secret + byte + 1;
+    hash = (uint64_t)(sum & HASH_PRIME) + (uint64_t)(sum >> 61);
+    return hash >= HASH_PRIME ? hash - HASH_PRIME : hash;
+}
+
 static uint32_t key_hash(uint64_t secret, const struct json_token *token) {
+    uint64_t hash = token->decoded_len;
+    if (!token->escaped) {
+        for (size_t i = 0; i < token->len; i++)
+            hash = hash_byte(hash, secret, (uint8_t)token->text[i]);
+        return (uint32_t)hash;
+    }
     struct json_text text;
     json_text_init(&text, token);
-    uint64_t hash = token->decoded_len;
-    for (int byte = json_text_next(&text); byte >= 0; byte = json_text_next(&text)) {
-        unsigned __int128 sum = (unsigned __int128)hash * secret + (unsigned)byte + 1;
-        hash = (uint64_t)(sum & HASH_PRIME) + (uint64_t)(sum >> 61);
-        if (hash >= HASH_PRIME) hash -= HASH_PRIME;
-    }
+    for (int byte = json_text_next(&text); byte >= 0; byte = json_text_next(&text))
+        hash = hash_byte(hash, secret, (unsigned)byte);
     return (uint32_t)hash;
 }
 
@@ -402,6 +410,8 @@ void json_put_text(struct buffer *out, const char *text, size_t len) {
     while (at < end) {
         const uint8_t *plain = at;
         size_t used = 0;
+        while (end - at >= 8 && eight_are_plain((const char *)at))
+            at += 8;
         while (at < end && *at >= 0x20 && *at != '"' && *at != '\\' && (used = json_utf8(at, end)) > 0)
             at += used;
         buffer_append(out, plain, (size_t)(at - plain));

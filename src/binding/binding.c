@@ -86,19 +86,35 @@ void binding_class(lua_State *L, const char *name, const luaL_Reg *metamethods, 
     }
     lua_pushboolean(L, false);
     lua_setfield(L, -2, "__metatable");
-    lua_pop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, name);
+}
+
+void *binding_new_object(lua_State *L, size_t len, int values, const char *kind) {
+    void *object = lua_newuserdatauv(L, len, values);
+    memset(object, 0, len);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, kind);
+    lua_setmetatable(L, -2);
+    return object;
+}
+
+void *binding_check_object(lua_State *L, int index, const char *kind) {
+    void *object = lua_touserdata(L, index);
+    if (object && lua_getmetatable(L, index)) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, kind);
+        const bool same = lua_rawequal(L, -1, -2);
+        lua_pop(L, 2);
+        if (same) return object;
+    }
+    return luaL_checkudata(L, index, kind);
 }
 
 static int buffer_gc(lua_State *L) {
-    buffer_free(luaL_checkudata(L, 1, BUFFER_METATABLE));
+    buffer_free(binding_check_object(L, 1, BUFFER_METATABLE));
     return 0;
 }
 
 struct buffer *binding_new_buffer(lua_State *L) {
-    struct buffer *buffer = lua_newuserdatauv(L, sizeof *buffer, 0);
-    buffer_init(buffer);
-    luaL_setmetatable(L, BUFFER_METATABLE);
-    return buffer;
+    return binding_new_object(L, sizeof(struct buffer), 0, BUFFER_METATABLE); /* zeros are an empty one */
 }
 
 int binding_push_buffer(lua_State *L, struct buffer *buffer, enum signer_error error, const struct failure *why) {

@@ -40,6 +40,11 @@ struct engine *binding_check_engine(lua_State *L, int index);
 /* The metatable `name` of a kind of userdata: `metamethods` in it, `methods` behind __index (either may be
  * NULL); scripts cannot get at it. To be made when the module is opened. */
 void binding_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);
+/* Pushes a userdata of such a kind: zeros, with so many user values. `kind` is the name, at the address that
+ * made the class. */
+void *binding_new_object(lua_State *L, size_t len, int values, const char *kind);
+/* luaL_checkudata, quick where `kind` is the name at the address that made the class. */
+void *binding_check_object(lua_State *L, int index, const char *kind);
 /* Pushes a userdata with an empty buffer, which the collector wipes and frees: for bytes that must not be
  * lost when Lua raises. */
 struct buffer *binding_new_buffer(lua_State *L);

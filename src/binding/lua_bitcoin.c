@@ -31,7 +31,7 @@ struct holder {
 };
 
 static int holder_collect(lua_State *L) {
-    struct holder *holder = luaL_checkudata(L, 1, HOLDER_METATABLE);
+    struct holder *holder = binding_check_object(L, 1, HOLDER_METATABLE);
     buffer_free(&holder->buffer);
     tx_free(&holder->tx);
     free(holder->signatures);
@@ -40,9 +40,7 @@ static int holder_collect(lua_State *L) {
 }
 
 static struct holder *new_holder(lua_State *L) {
-    struct holder *holder = lua_newuserdatauv(L, sizeof *holder, 0);
-    memset(holder, 0, sizeof *holder);
-    luaL_setmetatable(L, HOLDER_METATABLE);
+    struct holder *holder = binding_new_object(L, sizeof *holder, 0, HOLDER_METATABLE);
     return holder;
 }
 

@@ -13,7 +13,7 @@
 #define PLAN_METATABLE "signer.build_plan"
 
 static int plan_gc(lua_State *L) {
-    build_plan_free(luaL_checkudata(L, 1, PLAN_METATABLE));
+    build_plan_free(binding_check_object(L, 1, PLAN_METATABLE));
     return 0;
 }
 
@@ -80,9 +80,7 @@ static int plan(lua_State *L) {
     lua_settop(L, 3);
     binding_check_call(L, 1);
     size_t input_count = (size_t)luaL_len(L, 2), output_count = (size_t)luaL_len(L, 3);
-    struct build_plan *object = lua_newuserdatauv(L, sizeof *object, 2);
-    memset(object, 0, sizeof *object);
-    luaL_setmetatable(L, PLAN_METATABLE);
+    struct build_plan *object = binding_new_object(L, sizeof *object, 2, PLAN_METATABLE);
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, -2, 1);
     lua_pushvalue(L, 3);
@@ -95,7 +93,7 @@ static int plan(lua_State *L) {
 }
 
 static int policy_input(lua_State *L) {
-    const struct build_plan *object = luaL_checkudata(L, 1, PLAN_METATABLE);
+    const struct build_plan *object = binding_check_object(L, 1, PLAN_METATABLE);
     size_t len;
     const char *session_id = luaL_checklstring(L, 2, &len);
     if (object->refusal.error) return 0;
@@ -125,7 +123,7 @@ static int commit(lua_State *L) {
     struct call *call = binding_check_locked_call(L, 1);
     const char *session_id = luaL_checklstring(L, 2, &len);
     const char *fingerprint = luaL_optstring(L, 3, "");
-    const struct build_plan *object = luaL_checkudata(L, 4, PLAN_METATABLE);
+    const struct build_plan *object = binding_check_object(L, 4, PLAN_METATABLE);
     enum signer_error error = build_transaction(call, session_id, len, fingerprint, object, &result, &why);
     if (!error) push_result(L, &result);
     build_result_free(&result);

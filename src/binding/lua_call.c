@@ -14,7 +14,7 @@ static const char *const counters[] = {
 };
 
 struct call *binding_check_call(lua_State *L, int index) {
-    struct call **slot = luaL_checkudata(L, index, CALL_METATABLE);
+    struct call **slot = binding_check_object(L, index, CALL_METATABLE);
     if (!*slot) luaL_argerror(L, index, "the call has ended");
     return *slot;
 }
@@ -26,7 +26,7 @@ struct call *binding_check_locked_call(lua_State *L, int index) {
 }
 
 void binding_end_call(lua_State *L, int index) {
-    struct call **slot = luaL_checkudata(L, index, CALL_METATABLE);
+    struct call **slot = binding_check_object(L, index, CALL_METATABLE);
     *slot = NULL;
 }
 
@@ -79,9 +79,8 @@ static const luaL_Reg methods[] = {
 };
 
 void binding_push_call(lua_State *L, struct call *call) {
-    struct call **slot = lua_newuserdatauv(L, sizeof *slot, 0);
+    struct call **slot = binding_new_object(L, sizeof *slot, 0, CALL_METATABLE);
     *slot = call;
-    luaL_setmetatable(L, CALL_METATABLE);
 }
 
 int luaopen_binding_call(lua_State *L) {

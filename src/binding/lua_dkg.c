@@ -11,14 +11,12 @@
 #define ROUND1_PACKAGE "signer.round1_package"
 
 struct dkg_round1_package *binding_push_round1_package(lua_State *L) {
-    struct dkg_round1_package *package = lua_newuserdatauv(L, sizeof *package, 0);
-    memset(package, 0, sizeof *package);
-    luaL_setmetatable(L, ROUND1_PACKAGE);
+    struct dkg_round1_package *package = binding_new_object(L, sizeof *package, 0, ROUND1_PACKAGE);
     return package;
 }
 
 static struct dkg_round1_package *check_round1_package(lua_State *L, int index) {
-    return luaL_checkudata(L, index, ROUND1_PACKAGE);
+    return binding_check_object(L, index, ROUND1_PACKAGE);
 }
 
 struct dkg_round1_entry *binding_check_round1_map(lua_State *L, int index, size_t *count) {

@@ -58,13 +58,6 @@ void binding_push_identifier(lua_State *L, const struct frost_identifier *identi
     lua_pushlstring(L, (const char *)identifier->bytes, sizeof identifier->bytes);
 }
 
-static void *push_object(lua_State *L, size_t len, const char *kind) {
-    void *object = lua_newuserdatauv(L, len, 0);
-    memset(object, 0, len);
-    luaL_setmetatable(L, kind);
-    return object;
-}
-
 /* The entries are those of the kept round where there is one. */
 struct package_object {
     struct frost_signing_package package; /* first: what binding_check_signing_package gives */
@@ -74,27 +67,27 @@ struct package_object {
 };
 
 static struct package_object *push_signing_package(lua_State *L) {
-    return push_object(L, sizeof(struct package_object), SIGNING_PACKAGE);
+    return binding_new_object(L, sizeof(struct package_object), 0, SIGNING_PACKAGE);
 }
 
 struct frost_public_package *binding_push_public_package(lua_State *L) {
-    return push_object(L, sizeof(struct frost_public_package), PUBLIC_PACKAGE);
+    return binding_new_object(L, sizeof(struct frost_public_package), 0, PUBLIC_PACKAGE);
 }
 
 static struct frost_commitments *push_commitments(lua_State *L) {
-    return push_object(L, sizeof(struct frost_commitments), COMMITMENTS);
+    return binding_new_object(L, sizeof(struct frost_commitments), 0, COMMITMENTS);
 }
 
 struct frost_signing_package *binding_check_signing_package(lua_State *L, int index) {
-    return luaL_checkudata(L, index, SIGNING_PACKAGE);
+    return binding_check_object(L, index, SIGNING_PACKAGE);
 }
 
 struct frost_public_package *binding_check_public_package(lua_State *L, int index) {
-    return luaL_checkudata(L, index, PUBLIC_PACKAGE);
+    return binding_check_object(L, index, PUBLIC_PACKAGE);
 }
 
 static struct frost_commitments *check_commitments(lua_State *L, int index) {
-    return luaL_checkudata(L, index, COMMITMENTS);
+    return binding_check_object(L, index, COMMITMENTS);
 }
 
 static int identifier_of(lua_State *L) {
@@ -146,7 +139,7 @@ static int commitments_bytes(lua_State *L) {
 /* -- signing packages --------------------------------------------------------------------------- */
 
 static int signing_package_gc(lua_State *L) {
-    struct package_object *object = luaL_checkudata(L, 1, SIGNING_PACKAGE);
+    struct package_object *object = binding_check_object(L, 1, SIGNING_PACKAGE);
     if (object->kept) object->package.entries = NULL;
     frost_signing_package_free(&object->package);
     kept_round_release(object->kept);
@@ -179,7 +172,7 @@ static enum signer_error decode_signing_package(lua_State *L, struct engine *eng
 }
 
 void binding_signing_package_digest(lua_State *L, int index, uint8_t out[HASH_BYTES]) {
-    struct package_object *object = luaL_checkudata(L, index, SIGNING_PACKAGE);
+    struct package_object *object = binding_check_object(L, index, SIGNING_PACKAGE);
     if (!object->has_digest) {
         struct buffer *buffer = binding_new_buffer(L);
         enum signer_error error = frost_signing_package_encode(buffer, &object->package);

@@ -12,9 +12,9 @@
  *   store_verdict(call, hook, digest, answer)    store_member_verdict(call, member, answer)
  *     answer = { allowed =, failed =, embedded =, sha256 =, version =, code =, detail = }
  *   member_set() -> set                          set:add(member)
- *   pass_members(call, set | nil, sha256, …) -> list | nil
- *     the members that follow (an integer, a list, a signing package): those in the set count as let through by
- *     the default script of that digest, the others are listed, each once
+ *   pass_members(call, set | nil, sha256, own | nil, others | nil) -> list | nil
+ *     others: a list or a signing package, which hold nobody twice. Those in the set count as let through by the
+ *     default script of that digest; the rest is listed, the own member first and once
  *   answer_wallet_output(call) */
 #include <string.h>
 
@@ -68,6 +68,13 @@ static enum policy_hook check_hook(lua_State *L, int index) {
     return hook;
 }
 
+/* The module's own buffer, empty: what a raise leaves in it goes with the next use. */
+static struct buffer *scratch(lua_State *L) {
+    struct buffer *buffer = lua_touserdata(L, lua_upvalueindex(1));
+    buffer_free(buffer);
+    return buffer;
+}
+
 static int asked(lua_State *L) {
     const struct call *call = binding_check_call(L, 1);
     lua_pushboolean(L, call->verdict.asked || call->quarantine.allowed_count || call->quarantine.objected);
@@ -79,7 +86,7 @@ static int read_policy(lua_State *L) {
     enum policy_hook hook = check_hook(L, 2);
     struct settings *settings = binding_check_settings(L, lua_isnoneornil(L, 3) ? 1 : 3);
     struct failure why = {0};
-    struct buffer *source = binding_new_buffer(L);
+    struct buffer *source = scratch(L);
     bool embedded;
     enum signer_error error = policy_read(call, settings, hook, source, &embedded, &why);
     if (error) {
@@ -102,14 +109,14 @@ static int sign_input(lua_State *L) {
     size_t len;
     const char *session_id = luaL_checklstring(L, 2, &len);
     struct failure why = {0};
-    struct buffer *json = binding_new_buffer(L);
+    struct buffer *json = scratch(L);
     enum signer_error error = policy_sign_input(call, session_id, len, json, &why);
     if (!error && json->len == 0) return 0;
     return binding_push_buffer(L, json, error, &why);
 }
 
 static int quarantine_input(lua_State *L) {
-    struct buffer *json = binding_new_buffer(L);
+    struct buffer *json = scratch(L);
     policy_input_quarantine(json, (uint16_t)luaL_checkinteger(L, 1));
     return binding_push_buffer(L, json, SIGNER_OK, NULL);
 }
@@ -180,69 +187,65 @@ static void set_add(struct member_set *set, uint16_t member) {
 }
 
 static int member_set(lua_State *L) {
-    memset(lua_newuserdatauv(L, sizeof(struct member_set), 0), 0, sizeof(struct member_set));
-    luaL_setmetatable(L, MEMBER_SET);
+    binding_new_object(L, sizeof(struct member_set), 0, MEMBER_SET);
     return 1;
 }
 
 static int member_set_add(lua_State *L) {
-    set_add(luaL_checkudata(L, 1, MEMBER_SET), (uint16_t)luaL_checkinteger(L, 2));
+    set_add(binding_check_object(L, 1, MEMBER_SET), (uint16_t)luaL_checkinteger(L, 2));
     return 0;
 }
 
 struct passing {
     const struct member_set *known; /* NULL: nobody */
-    struct member_set seen;
+    uint16_t own;                   /* 0: none */
     uint16_t passed[PARTICIPANTS_MAX];
     size_t passed_count;
-    int list; /* its place on the stack; nil while it is empty */
     lua_Integer listed;
 };
 
+/* The list of the others is at the top; nil while it is empty. */
 static void pass_member(lua_State *L, struct passing *passing, uint16_t member) {
-    if (member == 0 || set_holds(&passing->seen, member)) return;
-    set_add(&passing->seen, member);
     if (passing->known && set_holds(passing->known, member) && passing->passed_count < PARTICIPANTS_MAX) {
         passing->passed[passing->passed_count++] = member;
         return;
     }
     if (passing->listed == 0) {
+        lua_pop(L, 1);
         lua_newtable(L);
-        lua_replace(L, passing->list);
     }
     lua_pushinteger(L, member);
-    lua_rawseti(L, passing->list, ++passing->listed);
+    lua_rawseti(L, -2, ++passing->listed);
 }
 
-static void pass_source(lua_State *L, struct passing *passing, int index) {
-    uint16_t member;
-    if (lua_type(L, index) == LUA_TNUMBER) {
-        pass_member(L, passing, (uint16_t)luaL_checkinteger(L, index));
-    } else if (lua_type(L, index) == LUA_TTABLE) {
-        for (lua_Integer i = 1; lua_rawgeti(L, index, i) != LUA_TNIL; i++) {
-            pass_member(L, passing, (uint16_t)luaL_checkinteger(L, -1));
-            lua_pop(L, 1);
-        }
-        lua_pop(L, 1);
-    } else {
-        const struct frost_signing_package *package = binding_check_signing_package(L, index);
-        for (size_t i = 0; i < package->count; i++)
-            if (frost_identifier_to_member(&member, &package->entries[i].identifier)) pass_member(L, passing, member);
-    }
+static void pass_other(lua_State *L, struct passing *passing, uint16_t member) {
+    if (member != 0 && member != passing->own) pass_member(L, passing, member);
 }
 
 static int pass_members(lua_State *L) {
     struct call *call = binding_check_call(L, 1);
-    struct passing passing = {.known = lua_isnil(L, 2) ? NULL : luaL_checkudata(L, 2, MEMBER_SET)};
+    struct passing passing = {.known = lua_isnil(L, 2) ? NULL : binding_check_object(L, 2, MEMBER_SET)};
     struct policy_answer answer = {.allowed = true, .embedded = true};
     memcpy(answer.policy_sha256, check_raw(L, 3, HASH_BYTES), HASH_BYTES);
-    const int last = lua_gettop(L);
+    passing.own = (uint16_t)luaL_optinteger(L, 4, 0);
+    lua_settop(L, 5);
     lua_pushnil(L);
-    passing.list = last + 1;
-    for (int index = 4; index <= last; index++)
-        pass_source(L, &passing, index);
+    if (passing.own) pass_member(L, &passing, passing.own);
+    if (lua_istable(L, 5)) {
+        const size_t count = lua_rawlen(L, 5);
+        for (size_t i = 1; i <= count; i++) {
+            lua_rawgeti(L, 5, (lua_Integer)i);
+            const lua_Integer member = luaL_checkinteger(L, -1);
+            lua_pop(L, 1);
+            pass_other(L, &passing, (uint16_t)member);
+        }
+    } else if (!lua_isnil(L, 5)) {
+        uint16_t member;
+        const struct frost_signing_package *package = binding_check_signing_package(L, 5);
+        for (size_t i = 0; i < package->count; i++)
+            if (frost_identifier_to_member(&member, &package->entries[i].identifier)) pass_other(L, &passing, member);
+    }
     if (passing.passed_count > 0) verdict_store_allowed(call, passing.passed, passing.passed_count, &answer);
-    lua_settop(L, passing.list);
     return 1;
 }
 
@@ -272,6 +275,8 @@ static const luaL_Reg functions[] = {
 int luaopen_binding_gates(lua_State *L) {
     static const luaL_Reg methods[] = {{"add", member_set_add}, {NULL, NULL}};
     binding_class(L, MEMBER_SET, NULL, methods);
-    luaL_newlib(L, functions);
+    luaL_newlibtable(L, functions);
+    binding_new_buffer(L);
+    luaL_setfuncs(L, functions, 1);
     return 1;
 }

@@ -9,7 +9,7 @@
 #define AGGREGATE_OBJECT "signer.interactive_aggregate"
 
 static struct interactive_aggregate *check_aggregate(lua_State *L) {
-    return luaL_checkudata(L, 2, AGGREGATE_OBJECT);
+    return binding_check_object(L, 2, AGGREGATE_OBJECT);
 }
 
 static struct interactive_aggregate *check_current_aggregate(lua_State *L, struct call *call) {
@@ -21,7 +21,7 @@ static struct interactive_aggregate *check_current_aggregate(lua_State *L, struc
 }
 
 static int aggregate_gc(lua_State *L) {
-    interactive_aggregate_clear(luaL_checkudata(L, 1, AGGREGATE_OBJECT));
+    interactive_aggregate_clear(binding_check_object(L, 1, AGGREGATE_OBJECT));
     return 0;
 }
 
@@ -58,9 +58,7 @@ static int aggregate_new(lua_State *L) {
     lua_getfield(L, 1, "package");
     const struct frost_signing_package *package = binding_check_signing_package(L, 2);
     const struct frost_signature_share *shares = shares_field(L, &count);
-    struct interactive_aggregate *aggregate = lua_newuserdatauv(L, sizeof *aggregate, 1);
-    memset(aggregate, 0, sizeof *aggregate);
-    luaL_setmetatable(L, AGGREGATE_OBJECT);
+    struct interactive_aggregate *aggregate = binding_new_object(L, sizeof *aggregate, 1, AGGREGATE_OBJECT);
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, -2, 1);
     binding_check(

@@ -11,14 +11,14 @@
 /* The object as this critical section knows it: what an earlier one found is looked for again. */
 static struct interactive_open *check_open(lua_State *L, struct call *call) {
     struct failure why = {0};
-    struct interactive_open *open = luaL_checkudata(L, 2, OPEN_OBJECT);
+    struct interactive_open *open = binding_check_object(L, 2, OPEN_OBJECT);
     if (open->view.section != call->section || !open->view.wallet)
         binding_check(L, open_find_wallet(call, open, &why), &why);
     return open;
 }
 
 static int open_gc(lua_State *L) {
-    interactive_open_clear(luaL_checkudata(L, 1, OPEN_OBJECT));
+    interactive_open_clear(binding_check_object(L, 1, OPEN_OBJECT));
     return 0;
 }
 
@@ -88,9 +88,7 @@ static int open_new(lua_State *L) {
     context_field(L, &request.context);
     request.fingerprint = text_field(L, "fingerprint", &len);
     if (len != FINGERPRINT_TEXT_BYTES) return luaL_error(L, "fingerprint has a wrong length");
-    struct interactive_open *open = lua_newuserdatauv(L, sizeof *open, 0);
-    memset(open, 0, sizeof *open);
-    luaL_setmetatable(L, OPEN_OBJECT);
+    struct interactive_open *open = binding_new_object(L, sizeof *open, 0, OPEN_OBJECT);
     binding_check(L, interactive_open_init(open, &request, &why), &why);
     return 1;
 }
@@ -106,7 +104,7 @@ static int open_new(lua_State *L) {
 static int step_open_find_wallet(lua_State *L) {
     struct failure why = {0};
     struct call *call = binding_check_locked_call(L, 1);
-    binding_check(L, open_find_wallet(call, luaL_checkudata(L, 2, OPEN_OBJECT), &why), &why);
+    binding_check(L, open_find_wallet(call, binding_check_object(L, 2, OPEN_OBJECT), &why), &why);
     return 0;
 }
 
@@ -148,7 +146,7 @@ static int step_open_is_retry(lua_State *L) {
 }
 
 static int open_attempt_id(lua_State *L) {
-    lua_pushstring(L, ((struct interactive_open *)luaL_checkudata(L, 1, OPEN_OBJECT))->context.attempt_id);
+    lua_pushstring(L, ((struct interactive_open *)binding_check_object(L, 1, OPEN_OBJECT))->context.attempt_id);
     return 1;
 }
 

@@ -9,7 +9,7 @@
 #define SEAT_OBJECT "signer.interactive_seat"
 
 static struct interactive_seat *check_seat(lua_State *L) {
-    return luaL_checkudata(L, 2, SEAT_OBJECT);
+    return binding_check_object(L, 2, SEAT_OBJECT);
 }
 
 static struct interactive_seat *check_current_seat(lua_State *L, struct call *call) {
@@ -21,7 +21,7 @@ static struct interactive_seat *check_current_seat(lua_State *L, struct call *ca
 }
 
 static int seat_gc(lua_State *L) {
-    interactive_seat_clear(luaL_checkudata(L, 1, SEAT_OBJECT));
+    interactive_seat_clear(binding_check_object(L, 1, SEAT_OBJECT));
     return 0;
 }
 
@@ -35,9 +35,7 @@ static int seat_new(lua_State *L) {
     const char *attempt_id = attempt_field(L);
     uint16_t member = member_field(L, "member");
     lua_getfield(L, 1, "package");
-    struct interactive_seat *seat = lua_newuserdatauv(L, sizeof *seat, 1);
-    memset(seat, 0, sizeof *seat);
-    luaL_setmetatable(L, SEAT_OBJECT);
+    struct interactive_seat *seat = binding_new_object(L, sizeof *seat, 1, SEAT_OBJECT);
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, -2, 1);
     binding_check(L, interactive_seat_init(seat, session_id, len, attempt_id, member, &why), &why);

@@ -29,7 +29,7 @@ struct lua_node_keys {
 };
 
 static struct lua_node_keys *check_keys(lua_State *L) {
-    struct lua_node_keys *object = luaL_checkudata(L, 1, METATABLE);
+    struct lua_node_keys *object = binding_check_object(L, 1, METATABLE);
     if (!object->vault) binding_raise_error(L, ERR_VALIDATION, "the node keys are closed");
     return object;
 }
@@ -55,7 +55,7 @@ static struct bytes check_view(lua_State *L, int index) {
 }
 
 static int keys_close(lua_State *L) {
-    struct lua_node_keys *object = luaL_checkudata(L, 1, METATABLE);
+    struct lua_node_keys *object = binding_check_object(L, 1, METATABLE);
     if (!object->vault) return 0;
     node_keys_close(&object->keys);
     vault_drop(object->vault);
@@ -107,7 +107,7 @@ static int keys_open_sealed(lua_State *L) {
 }
 
 static int keys_tostring(lua_State *L) {
-    luaL_checkudata(L, 1, METATABLE);
+    binding_check_object(L, 1, METATABLE);
     lua_pushliteral(L, METATABLE);
     return 1;
 }
@@ -126,9 +126,7 @@ static int push_keys(lua_State *L, keys_source source) {
     struct engine *engine = binding_check_engine(L, 1);
     const char *path = luaL_checkstring(L, 2);
     struct failure why = {0};
-    struct lua_node_keys *object = lua_newuserdatauv(L, sizeof *object, 1);
-    *object = (struct lua_node_keys){0};
-    luaL_setmetatable(L, METATABLE);
+    struct lua_node_keys *object = binding_new_object(L, sizeof *object, 1, METATABLE);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
     binding_check(L, source(&object->keys, engine->vault, engine->platform, path, &why), &why);

@@ -15,7 +15,7 @@
 #define PLAN_METATABLE "signer.persist_plan"
 
 static int plan_gc(lua_State *L) {
-    persist_plan_free(luaL_checkudata(L, 1, PLAN_METATABLE));
+    persist_plan_free(binding_check_object(L, 1, PLAN_METATABLE));
     return 0;
 }
 
@@ -80,9 +80,7 @@ static int plan(lua_State *L) {
     struct call *call = binding_check_call(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
-    struct persist_plan *object = lua_newuserdatauv(L, sizeof *object, 0);
-    memset(object, 0, sizeof *object);
-    luaL_setmetatable(L, PLAN_METATABLE);
+    struct persist_plan *object = binding_new_object(L, sizeof *object, 0, PLAN_METATABLE);
     lua_getfield(L, 2, "session_id");
     request.session_id = luaL_checklstring(L, -1, &request.session_id_len);
     request.participant = u16_field(L, 2, "participant_identifier");
@@ -98,13 +96,13 @@ static int plan(lua_State *L) {
 static int admission_input(lua_State *L) {
     struct admission_facts facts;
     struct buffer *json = binding_new_buffer(L);
-    persist_facts(&facts, luaL_checkudata(L, 1, PLAN_METATABLE));
+    persist_facts(&facts, binding_check_object(L, 1, PLAN_METATABLE));
     policy_input_admission(json, &facts);
     return binding_push_buffer(L, json, SIGNER_OK, NULL);
 }
 
 static int members(lua_State *L) {
-    const struct persist_plan *object = luaL_checkudata(L, 1, PLAN_METATABLE);
+    const struct persist_plan *object = binding_check_object(L, 1, PLAN_METATABLE);
     lua_createtable(L, (int)object->member_count, 0);
     for (size_t i = 0; i < object->member_count; i++) {
         lua_pushinteger(L, object->members[i]);
@@ -117,7 +115,7 @@ static int commit(lua_State *L) {
     struct failure why = {0};
     struct persist_result result;
     struct call *call = binding_check_locked_call(L, 1);
-    const struct persist_plan *object = luaL_checkudata(L, 2, PLAN_METATABLE);
+    const struct persist_plan *object = binding_check_object(L, 2, PLAN_METATABLE);
     binding_check(L, persist_commit(call, object, &result, &why), &why);
     lua_createtable(L, 0, 5);
     lua_pushlstring(L, object->session_id, object->session_id_len);

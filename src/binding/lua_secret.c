@@ -9,7 +9,7 @@
 #define METATABLE "signer.secret"
 
 static struct secret_handle *check_handle(lua_State *L) {
-    return luaL_checkudata(L, 1, METATABLE);
+    return binding_check_object(L, 1, METATABLE);
 }
 
 static int secret_close(lua_State *L) {
@@ -39,15 +39,13 @@ static const luaL_Reg metamethods[] = {
     {"__gc", secret_close}, {"__close", secret_close}, {"__tostring", secret_tostring}, {NULL, NULL}};
 
 void binding_push_secret(lua_State *L, struct engine *engine, vault_handle handle) {
-    struct secret_handle *secret = lua_newuserdatauv(L, sizeof *secret, 0);
-    *secret = (struct secret_handle){0};
-    luaL_setmetatable(L, METATABLE);
+    struct secret_handle *secret = binding_new_object(L, sizeof *secret, 0, METATABLE);
     vault_retain(engine->vault);
     *secret = (struct secret_handle){engine, engine->vault, handle};
 }
 
 struct secret_handle *binding_check_secret(lua_State *L, int index) {
-    struct secret_handle *secret = luaL_checkudata(L, index, METATABLE);
+    struct secret_handle *secret = binding_check_object(L, index, METATABLE);
     if (secret->handle == 0) binding_raise_error(L, ERR_VALIDATION, "the secret is closed");
     return secret;
 }

@@ -36,7 +36,7 @@ static const char *const type_names[] = {"text",        "word",    "flag",    "c
                                          "identifiers", "classes", "bytes32", "sequence"};
 
 static int settings_gc(lua_State *L) {
-    struct settings_object *object = luaL_checkudata(L, 1, SETTINGS_METATABLE);
+    struct settings_object *object = binding_check_object(L, 1, SETTINGS_METATABLE);
     if (object->live) settings_free(&object->settings);
     for (size_t i = 0; i < object->count; i++) {
         free(object->names[i]);
@@ -49,9 +49,7 @@ static int settings_gc(lua_State *L) {
 }
 
 static struct settings_object *push_object(lua_State *L) {
-    struct settings_object *object = lua_newuserdatauv(L, sizeof *object, 0);
-    memset(object, 0, sizeof *object);
-    luaL_setmetatable(L, SETTINGS_METATABLE);
+    struct settings_object *object = binding_new_object(L, sizeof *object, 0, SETTINGS_METATABLE);
     return object;
 }
 
@@ -309,7 +307,7 @@ static int candidate_of(lua_State *L) {
 
 static int validate(lua_State *L) {
     struct failure why = {0};
-    struct settings_object *object = luaL_checkudata(L, 1, SETTINGS_METATABLE);
+    struct settings_object *object = binding_check_object(L, 1, SETTINGS_METATABLE);
     binding_check(L, settings_validate(&object->settings, &why), &why);
     return 0;
 }
@@ -337,7 +335,7 @@ static int publish(lua_State *L) {
     char fingerprint[65];
     bool idempotent;
     struct settings *settings = binding_check_settings(L, 1);
-    struct settings_object *candidate = luaL_checkudata(L, 2, SETTINGS_METATABLE);
+    struct settings_object *candidate = binding_check_object(L, 2, SETTINGS_METATABLE);
     check_fingerprint(L, 3, fingerprint);
     binding_check(L, settings_publish(settings, &candidate->settings, fingerprint, &idempotent, &why), &why);
     lua_pushboolean(L, idempotent);

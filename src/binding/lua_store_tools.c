@@ -42,7 +42,7 @@ static void set_failure(lua_State *L, const char *name, const struct failure *fa
 /* -- looking ------------------------------------------------------------------------------------------ */
 
 static struct inspection *check_inspection(lua_State *L) {
-    struct inspection *inspection = luaL_checkudata(L, 1, METATABLE);
+    struct inspection *inspection = binding_check_object(L, 1, METATABLE);
     luaL_argcheck(L, inspection->vault, 1, "closed");
     return inspection;
 }
@@ -50,9 +50,7 @@ static struct inspection *check_inspection(lua_State *L) {
 static int inspect(lua_State *L) {
     struct engine *engine = binding_check_engine(L, 1);
     struct failure why = {0};
-    struct inspection *inspection = lua_newuserdatauv(L, sizeof *inspection, 0);
-    memset(inspection, 0, sizeof *inspection);
-    luaL_setmetatable(L, METATABLE);
+    struct inspection *inspection = binding_new_object(L, sizeof *inspection, 0, METATABLE);
     inspection->vault = engine->vault;
     vault_retain(inspection->vault);
     binding_check(L, store_tool_inspect(&inspection->verify, engine, &why), &why);
@@ -60,7 +58,7 @@ static int inspect(lua_State *L) {
 }
 
 static int close_inspection(lua_State *L) {
-    struct inspection *inspection = luaL_checkudata(L, 1, METATABLE);
+    struct inspection *inspection = binding_check_object(L, 1, METATABLE);
     if (!inspection->vault) return 0;
     verify_close(&inspection->verify);
     vault_drop(inspection->vault);
@@ -290,14 +288,8 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_binding_store_tools(lua_State *L) {
-    luaL_newmetatable(L, METATABLE);
-    lua_pushcfunction(L, close_inspection);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, close_inspection);
-    lua_setfield(L, -2, "__close");
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    static const luaL_Reg metamethods[] = {{"__gc", close_inspection}, {"__close", close_inspection}, {NULL, NULL}};
+    binding_class(L, METATABLE, metamethods, methods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -37,7 +37,7 @@ struct dispatch {
     struct buffer *reply;
     const struct schema_type *response;
     enum signer_error policy_failed; /* what a policy that never settles is answered with */
-    const char *session_id;          /* of the request, anchored on the stack */
+    const char *session_id;          /* of the request, for envelopes; the request on the stack keeps it */
     size_t session_id_len;
 };
 
@@ -88,13 +88,29 @@ static void push_request(lua_State *L, struct dispatch *dispatch, int endpoint) 
     lua_remove(L, -2);
 }
 
+/* Pushes the table of an endpoint file. */
+static void push_endpoint(lua_State *L, const char *name) {
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, "signer.endpoints");
+    if (lua_getfield(L, -1, name) != LUA_TTABLE) {
+        lua_getglobal(L, "require");
+        lua_pushfstring(L, "tbtc_signer.endpoints.%s", name);
+        lua_call(L, 1, 1);
+        luaL_checktype(L, -1, LUA_TTABLE);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -4, name);
+    }
+}
+
+static void note_session_id(lua_State *L, struct dispatch *dispatch) {
+    if (lua_getfield(L, -1, "session_id") == LUA_TSTRING)
+        dispatch->session_id = lua_tolstring(L, -1, &dispatch->session_id_len);
+    lua_pop(L, 1);
+}
+
 /* (dispatch) -> gates, state, finish, call, request */
 static int prepare(lua_State *L) {
     struct dispatch *dispatch = lua_touserdata(L, 1);
-    lua_getglobal(L, "require");
-    lua_pushfstring(L, "tbtc_signer.endpoints.%s", dispatch->request->endpoint);
-    lua_call(L, 1, 1);
-    luaL_checktype(L, -1, LUA_TTABLE);
+    push_endpoint(L, dispatch->request->endpoint);
     int endpoint = lua_absindex(L, -1);
     lua_getfield(L, endpoint, "response");
     dispatch->response = schema_compile(L, -1);
@@ -105,6 +121,7 @@ static int prepare(lua_State *L) {
     push_function(L, endpoint, "finish");
     binding_push_call(L, dispatch->call);
     push_request(L, dispatch, endpoint);
+    note_session_id(L, dispatch);
     return 5;
 }
 
@@ -198,28 +215,11 @@ static enum signer_error run_encode(struct dispatch *dispatch) {
     return run(dispatch, 2);
 }
 
-/* (request): its session id, or nil. */
-static int read_session_id(lua_State *L) {
-    lua_getfield(L, 1, "session_id");
-    return 1;
-}
-
-/* For envelopes; a request without one is no failure. */
-static void note_session_id(struct dispatch *dispatch) {
-    lua_State *L = dispatch->L;
-    lua_pushcfunction(L, read_session_id);
-    lua_pushvalue(L, STACK_REQUEST);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
-        dispatch->session_id = lua_tolstring(L, -1, &dispatch->session_id_len);
-    lua_pop(L, 1); /* the request keeps it */
-}
-
 static enum signer_error run_request(struct dispatch *dispatch) {
     if (buffer_reserve(dispatch->reply, dispatch->request->body_len + REPLY_RESERVE) != SIGNER_OK)
         return failed(dispatch, ERR_OUT_OF_MEMORY, NULL);
     enum signer_error error = run_prepare(dispatch);
     if (error != SIGNER_OK) return error;
-    note_session_id(dispatch);
     for (int asked = 0;; asked++) {
         error = run_stage(dispatch, STACK_GATES);
         if (error == SIGNER_OK) error = run_state(dispatch);

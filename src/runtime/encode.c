@@ -1,7 +1,6 @@
 /* The schema-driven writer. */
 #include "runtime/encode.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +22,7 @@ static void encode_unsigned(lua_State *L, int index, const struct schema_type *t
     int exact;
     uint64_t value = (uint64_t)lua_tointegerx(L, index, &exact);
     if (!exact || !lua_isinteger(L, index) || value > type->max) refuse(L, name, "no integer of this width");
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, value);
-    buffer_text(out, text);
+    buffer_decimal(out, value);
 }
 
 static const char *string_at(lua_State *L, int index, const char *name, size_t *len) {

@@ -1,7 +1,6 @@
 /* Error envelopes: message patterns (abi 4.4), member order (D-129), redaction (D-006). */
 #include "runtime/envelope.h"
 
-#include <inttypes.h>
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -149,15 +148,14 @@ static void message_prefix(char *message, size_t *len, const struct envelope *en
 }
 
 static void write_members(struct buffer *out, const struct envelope *envelope) {
-    char number[32];
     const struct error_info *info = error_info(envelope->error);
     if (info->reason_code) {
         buffer_text(out, ",\"reason_code\":");
         encode_text(out, info->reason_code, strlen(info->reason_code));
     }
     for (size_t i = 0; i < envelope->candidate_culprit_count; i++) {
-        snprintf(number, sizeof number, "%s%u", i ? "," : ",\"candidate_culprits\":[", envelope->candidate_culprits[i]);
-        buffer_text(out, number);
+        buffer_text(out, i ? "," : ",\"candidate_culprits\":[");
+        buffer_decimal(out, envelope->candidate_culprits[i]);
     }
     if (envelope->candidate_culprit_count > 0) buffer_u8(out, ']');
     for (size_t i = 0; i < envelope->culprit_count; i++) {
@@ -167,11 +165,9 @@ static void write_members(struct buffer *out, const struct envelope *envelope) {
     if (envelope->culprit_count > 0) buffer_u8(out, ']');
     if (!envelope->has_generations) return;
     buffer_text(out, ",\"requested_generation\":");
-    snprintf(number, sizeof number, "%" PRIu64, envelope->requested_generation);
-    buffer_text(out, number);
+    buffer_decimal(out, envelope->requested_generation);
     buffer_text(out, ",\"witness_base_generation\":");
-    snprintf(number, sizeof number, "%" PRIu64, envelope->witness_base_generation);
-    buffer_text(out, number);
+    buffer_decimal(out, envelope->witness_base_generation);
 }
 
 void envelope_write(struct buffer *out, const struct envelope *envelope, const char *session_id, size_t session_id_len,

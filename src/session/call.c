@@ -2,6 +2,7 @@
 #include "session/call.h"
 
 #include <sodium.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #include "session/live.h"
 
 void call_begin(struct call *call, struct engine *engine) {
-    memset(call, 0, sizeof *call);
+    memset(call, 0, offsetof(struct call, owned));
     call->engine = engine;
     if (!engine_is_forked(engine)) vault_set_must_lock(engine->vault, settings_is_production(&engine->settings));
     changes_init(&call->housekeeping);
@@ -54,7 +55,6 @@ enum signer_error call_enter(struct call *call, struct failure *why) {
         return fail_plain(why, ERR_LOCK_POISONED);
     }
     changes_free(&call->housekeeping);
-    changes_init(&call->housekeeping);
     call->retirements_taken = 0;
     call->evicts = false;
     read_clocks(call);
@@ -304,5 +304,5 @@ void call_end(struct call *call) {
         vault_release_taken(call->engine->vault, call->taken[i]);
     changes_free(&call->housekeeping);
     changes_free(&call->verdict_record);
-    sodium_memzero(call, sizeof *call);
+    sodium_memzero(call, offsetof(struct call, owned));
 }

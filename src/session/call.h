@@ -38,8 +38,7 @@ struct call {
     enum signer_error monotonic_error; /* then nothing expires and no entry is used */
     enum record_class ready_class;     /* what ERR_AGAIN wants the store made ready for */
     /* Secrets that belong to the call: handles wiped, taken slots released, at call_end. */
-    vault_handle owned[CALL_SECRETS_MAX];
-    size_t owned_count;
+    size_t owned_count; /* of `owned`, which stands last */
     void *taken[4];
     size_t taken_count;
     /* Retirements and evictions found on the way: they ride in the call's own record. */
@@ -56,6 +55,7 @@ struct call {
     struct quarantine_verdict quarantine; /* per identifier */
     struct wallet_output wallet_output;
     struct changes verdict_record; /* op 22, appended with the call's record or as a NOTE */
+    vault_handle owned[CALL_SECRETS_MAX];
 };
 
 void call_begin(struct call *call, struct engine *engine);

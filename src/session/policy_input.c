@@ -1,13 +1,13 @@
 /* Inputs of the policy scripts (D-136), and the stored transaction that one of them describes. */
 #include "session/policy_input.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void json_number(struct buffer *out, const char *name, uint64_t value) {
-    char text[64];
-    snprintf(text, sizeof text, "\"%s\":%llu", name, (unsigned long long)value);
-    buffer_text(out, text);
+    buffer_text(out, "\"");
+    buffer_text(out, name);
+    buffer_text(out, "\":");
+    buffer_decimal(out, value);
 }
 
 /* Session ids hold neither quote nor backslash nor control byte (pol 0). */
@@ -74,7 +74,6 @@ void policy_input_firewall(struct buffer *out, const char *moment, const char *s
 }
 
 void policy_input_admission(struct buffer *out, const struct admission_facts *facts) {
-    char number[8];
     buffer_text(out, "{");
     json_text(out, "session_id", facts->session_id, facts->session_id_len);
     buffer_text(out, ",");
@@ -85,8 +84,8 @@ void policy_input_admission(struct buffer *out, const struct admission_facts *fa
     json_number(out, "threshold", facts->threshold);
     buffer_text(out, ",\"participants\":[");
     for (size_t i = 0; i < facts->member_count; i++) {
-        snprintf(number, sizeof number, "%s%u", i ? "," : "", (unsigned)facts->members[i]);
-        buffer_text(out, number);
+        if (i) buffer_text(out, ",");
+        buffer_decimal(out, facts->members[i]);
     }
     buffer_text(out, "]}");
 }

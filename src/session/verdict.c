@@ -134,7 +134,6 @@ enum signer_error verdict_require_members(struct call *call, const char *session
 
 static void forget_records(struct call *call) {
     changes_free(&call->verdict_record);
-    changes_init(&call->verdict_record);
     call->verdict.recorded = false;
     memset(call->quarantine.recorded, 0, sizeof call->quarantine.recorded);
 }

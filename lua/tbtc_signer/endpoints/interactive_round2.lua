@@ -27,10 +27,8 @@ function round2.gates(call, request)
     })
     request.attempt_id = attempt_id
     local question = step.question(call, request.seat) -- the scripts take effect at 10 and 14: only who gets there asks
-    if question == "package" then
-        gates.ask_signing(call, request.session_id, request.member_identifier, package)
-    elseif question then
-        gates.ask_signing(call, request.session_id, request.member_identifier)
+    if question then
+        gates.ask_signing(call, request.session_id, request.member_identifier, question == "package" and package or nil)
     end
 end
 

@@ -27,7 +27,7 @@ function endpoint.gates(call, request)
     -- Public package, canonical identifiers, count; then the key package, whose verdict waits for the
     -- gates under the mutex: admission, quarantine.
     request.plan = persist.plan(call, request)
-    gates.ask_quarantine(call, request.plan:members())
+    gates.ask_quarantine(call, nil, request.plan:members())
     policy.ask(call, "dkg_admission", request.plan:admission_input())
 end
 

@@ -17,16 +17,16 @@ gates.quarantine_configuration = core.quarantine_configuration
 
 --- Asks what open and round 2 need: quarantine for each member, the firewall on the stored transaction.
 -- @param session_id string  signing session
--- @param ...  members: integers, arrays of them, signing packages
-function gates.ask_signing(call, session_id, ...)
+-- @param own integer  member
+-- @param package userdata|nil  signing package, for its members
+function gates.ask_signing(call, session_id, own, package)
     core.answer_wallet_output(call)
-    policy.ask_members(call, ...)
+    policy.ask_members(call, own, package)
     local input = core.sign_input(call, session_id)
     if input then policy.ask(call, "firewall", input) end
 end
 
---- Asks quarantine for each member.
--- @param ...  members: integers, arrays of them, signing packages
+--- Asks quarantine for each member, as policy.ask_members does.
 gates.ask_quarantine = policy.ask_members
 
 return gates

@@ -100,11 +100,12 @@ end
 local passed = { sha256 = nil, members = nil }
 
 --- Asks the quarantine script about each member, up to the first that it objects to.
--- @param ...  members: integers, arrays of them, signing packages
-function policy.ask_members(call, ...)
+-- @param own integer|nil  the first
+-- @param others table|userdata|nil  array of integers, or a signing package
+function policy.ask_members(call, own, others)
     local script = load_script(call, "quarantine")
     if passed.sha256 ~= script.sha256 then passed = { sha256 = script.sha256, members = core.member_set() } end
-    local unknown = core.pass_members(call, script.embedded and passed.members or nil, script.sha256, ...)
+    local unknown = core.pass_members(call, script.embedded and passed.members or nil, script.sha256, own, others)
     for _, member in ipairs(unknown or {}) do
         local answer = judge(script, core.quarantine_input(member))
         core.store_member_verdict(call, member, answer)
