@@ -3,10 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/fault.h"
 #include "base/section.h"
+#include "custody/fork.h"
 #include "session/budget.h"
 #include "session/gates.h"
 #include "session/kept_rounds.h"
@@ -14,7 +14,7 @@
 
 bool engine_is_forked(const struct engine *engine) {
     const bool theirs = atomic_load(&engine->opened) || atomic_load(&engine->openers) > 0;
-    return theirs && atomic_load(&engine->process) != getpid();
+    return theirs && !process_mark_is_ours(atomic_load(&engine->process));
 }
 
 /* A session lost its last live seat: it is idle from now on, and its retirement waits for the next

@@ -11,7 +11,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/notice.h"
 #include "base/platform.h"
@@ -49,7 +48,7 @@ struct engine {
     pthread_mutex_t initialisation; /* covers the opening of the store; a failed one leaves it unset */
     atomic_bool opened;             /* store and state are set and stay */
     atomic_uint openers;            /* calls that are opening it, or wait for that */
-    _Atomic pid_t process;          /* that opens or opened it (D-126) */
+    _Atomic uint64_t process;       /* mark of the one that opens or opened it (D-126) */
     struct short_wait looking;      /* for the mutex */
     pthread_mutex_t mutex;          /* everything below */
     uint64_t sections;              /* critical sections of calls so far */

@@ -2,9 +2,9 @@
  * sealed-store 4, 35.10), one thread at a time, outside the engine mutex (CC-2). */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
+#include "custody/fork.h"
 #include "registry/change_records.h"
 #include "session/engine.h"
 #include "session/live.h"
@@ -138,7 +138,9 @@ enum signer_error engine_open(struct engine *engine, struct failure *why) {
     if (atomic_load(&engine->opened)) return SIGNER_OK;
     /* The thread that holds the mutex does not exist in a forked child. */
     if (engine_is_forked(engine)) return fail_plain(why, ERR_PROCESS_FORKED);
-    atomic_store(&engine->process, getpid());
+    uint64_t mark;
+    if (process_mark(&mark) != SIGNER_OK) return fail_plain(why, ERR_OUT_OF_MEMORY);
+    atomic_store(&engine->process, mark);
     atomic_fetch_add(&engine->openers, 1);
     pthread_mutex_lock(&engine->initialisation);
     enum signer_error error = SIGNER_OK;
