@@ -17,7 +17,8 @@ local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r"
 local function quote(text)
     -- In C, and right where nothing was escaped: long hexadecimal texts are.
     local quoted = cjson.encode(text)
-    if #quoted == #text + 2 or not text:find('[%c"\\\127]') then return '"' .. text .. '"' end
+    if #quoted == #text + 2 then return quoted end
+    if not text:find('[%c"\\\127]') then return '"' .. text .. '"' end
     return '"' .. text:gsub('[%c"\\\127]', function(char)
         return ESCAPES[char] or ("\\u%04x"):format(char:byte())
     end) .. '"'

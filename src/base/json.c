@@ -2,7 +2,6 @@
  * of the keys of all open objects. */
 #include "base/json.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define HASH_PRIME ((UINT64_C(1) << 61) - 1)
@@ -416,16 +415,17 @@ void json_put_text(struct buffer *out, const char *text, size_t len) {
             at += used;
         buffer_append(out, plain, (size_t)(at - plain));
         if (at == end) break;
-        char escape[8];
-        if (*at == '"' || *at == '\\')
-            snprintf(escape, sizeof escape, "\\%c", *at);
-        else if (*at >= 0x20)
-            snprintf(escape, sizeof escape, "\xef\xbf\xbd");
-        else if (shorts[*at])
-            snprintf(escape, sizeof escape, "%s", shorts[*at]);
-        else
-            snprintf(escape, sizeof escape, "\\u%04x", *at);
-        buffer_text(out, escape);
+        if (*at == '"' || *at == '\\') {
+            buffer_u8(out, '\\');
+            buffer_u8(out, *at);
+        } else if (*at >= 0x20) {
+            buffer_text(out, "\xef\xbf\xbd");
+        } else if (shorts[*at]) {
+            buffer_text(out, shorts[*at]);
+        } else {
+            buffer_text(out, "\\u00");
+            buffer_hex(out, at, 1);
+        }
         at++;
     }
     buffer_u8(out, '"');

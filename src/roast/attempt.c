@@ -46,11 +46,17 @@ static int compare_members(const void *a, const void *b) {
     return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
 }
 
+static bool is_ascending(const uint16_t *members, size_t count) {
+    for (size_t i = 1; i < count; i++)
+        if (members[i] < members[i - 1]) return false;
+    return true;
+}
+
 enum signer_error attempt_canonical_set(uint16_t *included, size_t count, struct failure *why) {
     if (count == 0) return fail(why, ERR_ATTEMPT_CONTEXT, "included_participants must not be empty");
     if (count > PARTICIPANTS_MAX)
         return fail(why, ERR_ATTEMPT_CONTEXT, "included_participants has more than %u entries", PARTICIPANTS_MAX);
-    qsort(included, count, sizeof *included, compare_members);
+    if (!is_ascending(included, count)) qsort(included, count, sizeof *included, compare_members);
     if (included[0] == 0) return fail(why, ERR_ATTEMPT_CONTEXT, "included_participants must not contain 0");
     for (size_t i = 1; i < count; i++)
         if (included[i] == included[i - 1])

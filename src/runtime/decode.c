@@ -130,30 +130,39 @@ static const char *read_hex(uint8_t *out, const struct json_token *token) {
     return valid ? NULL : "not hex";
 }
 
-static void decode_hex(const struct decoder *decoder, const struct schema_type *type, const struct place *place,
-                       const struct json_token *token) {
+/* Pushes what the type's decoder makes of the bytes, or nothing and says why not. */
+static const char *push_decoded(const struct decoder *decoder, const struct schema_type *type,
+                                const struct json_token *token) {
     lua_State *L = decoder->L;
-    expect_string(decoder, place, token, type->max);
-    if (token->decoded_len == 0 && !type->empty) {
-        push_undecodable(L, "must not be empty");
-        return;
-    }
+    const struct call *call = decoder->input->call;
+    const size_t len = token->decoded_len / 2;
+    uint8_t *raw = lua_newuserdatauv(L, len, 0);
+    const char *reason = read_hex(raw, token);
+    enum signer_error error = reason ? SIGNER_OK : type->decoder(L, call ? call->engine : NULL, raw, len);
+    if (error == ERR_OUT_OF_MEMORY) binding_raise_error(L, error, NULL);
+    if (error != SIGNER_OK) reason = error_info(error)->text;
+    lua_remove(L, reason ? -1 : -2);
+    return reason;
+}
+
+static const char *push_bytes(const struct decoder *decoder, const struct json_token *token) {
     luaL_Buffer buffer;
-    uint8_t *out = (uint8_t *)luaL_buffinitsize(L, &buffer, token->decoded_len / 2);
+    uint8_t *out = (uint8_t *)luaL_buffinitsize(decoder->L, &buffer, token->decoded_len / 2);
     const char *reason = read_hex(out, token);
     luaL_pushresultsize(&buffer, reason ? 0 : token->decoded_len / 2);
-    if (!reason && type->kind == SCHEMA_DECODED) {
-        const struct call *call = decoder->input->call;
-        enum signer_error error =
-            type->decoder(L, call ? call->engine : NULL, (const uint8_t *)lua_tostring(L, -1), token->decoded_len / 2);
-        if (error == ERR_OUT_OF_MEMORY) binding_raise_error(L, error, NULL);
-        if (error != SIGNER_OK) reason = error_info(error)->text;
-        if (!reason) lua_remove(L, -2);
-    }
-    if (reason) {
-        lua_pop(L, 1);
-        push_undecodable(L, reason);
-    }
+    if (reason) lua_pop(decoder->L, 1);
+    return reason;
+}
+
+static void decode_hex(const struct decoder *decoder, const struct schema_type *type, const struct place *place,
+                       const struct json_token *token) {
+    expect_string(decoder, place, token, type->max);
+    const char *reason;
+    if (token->decoded_len == 0 && !type->empty)
+        reason = "must not be empty";
+    else
+        reason = type->kind == SCHEMA_DECODED ? push_decoded(decoder, type, token) : push_bytes(decoder, token);
+    if (reason) push_undecodable(decoder->L, reason);
 }
 
 /* -- secrets ---------------------------------------------------------------------------------------- */

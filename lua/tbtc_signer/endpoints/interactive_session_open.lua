@@ -12,11 +12,21 @@ local open = {
     response = schema.InteractiveSessionOpenResult,
 }
 
+--- The list in ascending order: itself where it has that already.
+local function ascending(list)
+    for index = 2, #list do
+        if list[index - 1] > list[index] then
+            local sorted = table.move(list, 1, #list, 1, {})
+            table.sort(sorted)
+            return sorted
+        end
+    end
+    return list
+end
+
 --- The request as its fingerprint has it (OPEN-5): letter case and order of the set do not count.
 local function canonical(request, root_text)
     local context = request.attempt_context
-    local included = table.move(context.included_participants, 1, #context.included_participants, 1, {})
-    table.sort(included)
     local intent = request.signing_intent
     return {
         session_id = request.session_id,
@@ -29,7 +39,7 @@ local function canonical(request, root_text)
         attempt_context = {
             attempt_number = context.attempt_number,
             coordinator_identifier = context.coordinator_identifier,
-            included_participants = included,
+            included_participants = ascending(context.included_participants),
             included_participants_fingerprint = context.included_participants_fingerprint:lower(),
             attempt_id = context.attempt_id:lower(),
         },
