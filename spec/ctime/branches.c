@@ -2,7 +2,7 @@
  * is reported. What is public is marked defined again before it is looked at: here, or by public.c, which
  * names each place where something made of a secret becomes public.
  * Without valgrind it still shows that no secret reaches the kernel of that name.
- * Usage: branches FOLDER KERNEL [branch|kernel] */
+ * Usage: branches FOLDER KERNEL [branch|kernel|entry] */
 #include <stdlib.h>
 
 #include "curve/hash.h"
@@ -243,11 +243,17 @@ static void sealed_boxes(const char *folder) {
     buffer_free(&sealed);
 }
 
-/* A branch on a secret, and a secret handed to the kernel: the run must be able to fail. */
+/* A branch on a secret, a secret handed to the kernel, and one that nobody would know there: the run must be able to
+ * fail. */
 static void broken(const char *how) {
     struct scalar a;
     struct point out;
     fresh_scalar(&a, 1);
+    if (strcmp(how, "entry") == 0) {
+        const struct point_term unknown = {&a, &members[0].keys.verifying_key};
+        point_multi_mul(&out, &unknown, 1);
+        return;
+    }
     if (strcmp(how, "branch") == 0) {
         if (a.limb[0] & 1) puts("odd");
         return;

@@ -11,7 +11,7 @@ local RESIDUE = "-DSIGNER_TEST spec/ctime/residue.c src/base/*.c src/curve/*.c s
 local BRANCHES = "-DSIGNER_TEST -DSIGNER_CTIME spec/ctime/branches.c spec/ctime/public.c src/base/*.c src/curve/*.c "
     .. "src/frost/*.c src/custody/*.c"
 -- The functions that public.c stands in front of.
-local WRAPPED = { "secp256k1_ec_pubkey_create", "scalar_is_zero", "scalar_decode", "draw_weight", "point_multi_mul",
+local WRAPPED = { "kernel_active", "secp256k1_ec_pubkey_create", "scalar_is_zero", "scalar_decode", "draw_weight", "point_multi_mul",
     "point_terms_cancel", "crypto_box_easy", "crypto_box_open_easy", "sodium_memcmp" }
 local VALGRIND = "valgrind -q --suppressions=spec/ctime/library.supp --error-exitcode=1 "
 
@@ -85,5 +85,75 @@ describe("secrets", function()
             assert.are.equal(0, status, text)
         end
         assert.are.equal(1, (branches(VALGRIND, "portable", "branch")))
+        local status, text = branches(VALGRIND, "portable", "entry")
+        assert.are.equal(1, status)
+        assert.matches("found during client check request", text)
+    end)
+
+    -- Of the release build, as it is made for this processor.
+    local function disassemble(object)
+        local pipe = assert(io.popen("LD_PRELOAD= objdump -d --no-show-raw-insn " .. object))
+        local functions, name = {}, nil
+        for line in pipe:lines() do
+            name = line:match("^%x+ <([^>]+)>:") or name
+            local code = line:match("^%s+%x+:%s+(.*)$")
+            if name and code then
+                functions[name] = functions[name] or {}
+                table.insert(functions[name], (code:gsub("%s*[#<].*$", "")))
+            end
+        end
+        pipe:close()
+        return functions
+    end
+
+    local function with(functions, ...)
+        local found = {}
+        for name, list in pairs(functions) do
+            for _, code in ipairs(list) do
+                for _, pattern in ipairs({ ... }) do
+                    if code:find(pattern) then found[name] = true end
+                end
+            end
+        end
+        return found
+    end
+
+    local pipe = io.popen("uname -m")
+    local x86 = pipe:read("l") == "x86_64" and it or pending
+    pipe:close()
+
+    local OBJECTS = "build/obj/src/curve/"
+
+    x86("never reach vectors or long multiplications, which lie behind the entries of a kernel alone", function()
+        local library = disassemble("build/libfrost_tbtc.so")
+        for _, one in ipairs({ { { "zmm", "ymm", "%%k%d" }, { "kernel_vector" }, { clear_high = true } },
+            { { "^mulx", "^adcx", "^adox" }, { "kernel_adx", "kernel_vector" }, {} } }) do
+            local allowed, any = one[3], false
+            for _, object in ipairs(one[2]) do
+                for name in pairs(with(disassemble(OBJECTS .. object .. ".o"), table.unpack(one[1]))) do
+                    allowed[name], any = true, true
+                end
+                -- One table of entries; a local name of this object could be another's in the library.
+                local text = select(2, run("nm -g --defined-only " .. OBJECTS .. object .. ".o"))
+                assert.matches("^%x+ D " .. object .. "\nstatus 0\n$", text)
+            end
+            assert.is_true(any)
+            for name in pairs(with(library, table.unpack(one[1]))) do assert.is_true(allowed[name], name) end
+        end
+    end)
+
+    x86("decide no branch and no address in the hashing by instructions: what is in vectors stays there", function()
+        local compress = disassemble(OBJECTS .. "sha256.o").compress
+        local rounds = 0
+        for _, code in ipairs(compress) do
+            local name, operands = code:match("^(%S+)%s*(.*)$")
+            local target = operands:match("(%%%w+)$") or ""
+            if name:find("^sha256") then rounds = rounds + 1 end
+            if not target:find("^%%xmm") and operands ~= "" then
+                assert.is_falsy(code:find("xmm") and not name:find("^movup?[sa]") and not name:find("^movdq[au]"), code)
+                assert.is_falsy(name ~= "lea" and operands:find("%(.*%),%s*%%"), code)
+            end
+        end
+        assert.is_true(rounds >= 16)
     end)
 end)
