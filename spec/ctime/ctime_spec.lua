@@ -11,8 +11,8 @@ local RESIDUE = "-DSIGNER_TEST spec/ctime/residue.c src/base/*.c src/curve/*.c s
 local BRANCHES = "-DSIGNER_TEST -DSIGNER_CTIME spec/ctime/branches.c spec/ctime/public.c src/base/*.c src/curve/*.c "
     .. "src/frost/*.c src/custody/*.c"
 -- The functions that public.c stands in front of.
-local WRAPPED = { "kernel_active", "secp256k1_ec_pubkey_create", "scalar_is_zero", "scalar_decode", "draw_weight", "point_multi_mul",
-    "point_terms_cancel", "crypto_box_easy", "crypto_box_open_easy", "sodium_memcmp" }
+local WRAPPED = { "kernel_active", "secp256k1_ec_pubkey_create", "scalar_is_zero", "scalar_decode", "draw_weight",
+    "point_multi_mul", "point_terms_cancel", "crypto_box_easy", "crypto_box_open_easy", "sodium_memcmp" }
 local VALGRIND = "valgrind -q --suppressions=spec/ctime/library.supp --error-exitcode=1 "
 
 --- @return integer status, string output
