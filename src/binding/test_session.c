@@ -69,11 +69,11 @@ void test_set_fields(lua_State *L, const struct session *session) {
         binding_set_u64(L, "threshold", session->dkg.threshold);
     }
     if (session_has(session, FIELD_REKEY_EVENT)) {
-        binding_set_text(L, "rekey_reason", session->rekey.reason);
-        binding_set_text(L, "rekey_key_group", session->rekey.key_group);
+        binding_set_text(L, "rekey_reason", session->rekey->reason);
+        binding_set_text(L, "rekey_key_group", session->rekey->key_group);
     }
     if (session_has(session, FIELD_TX_RESULT)) {
-        push_transaction(L, &session->tx);
+        push_transaction(L, session->tx);
         lua_setfield(L, -2, "transaction");
     }
 }

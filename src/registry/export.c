@@ -33,7 +33,7 @@ static bool protects(const struct session *session) {
 /* The wallet that the session's refusals hold for: bound, of its rekey event, or its own. */
 static const char *key_group_of(const struct session *session) {
     if (session_has(session, FIELD_BOUND_KEY_GROUP)) return session->bound_key_group;
-    if (session_has(session, FIELD_REKEY_EVENT) && session->rekey.key_group[0]) return session->rekey.key_group;
+    if (session_has(session, FIELD_REKEY_EVENT) && session->rekey->key_group[0]) return session->rekey->key_group;
     return session_has(session, FIELD_DKG_RESULT) ? session->dkg.key_group : NULL;
 }
 
@@ -72,9 +72,9 @@ static void put_session(struct buffer *json, const struct session *session) {
     if (session_has(session, FIELD_REKEY_EVENT)) {
         form_name(json, "emergency_rekey_event", &first);
         buffer_text(json, "{\"reason\":");
-        put_text(json, session->rekey.reason);
+        put_text(json, session->rekey->reason);
         buffer_text(json, ",\"triggered_at_unix\":");
-        form_number(json, session->rekey.triggered_at_unix);
+        form_number(json, session->rekey->triggered_at_unix);
         buffer_u8(json, '}');
     }
     buffer_u8(json, '}');

@@ -386,10 +386,10 @@ void field_value_show(struct session *session, enum session_field field) {
         session->dkg = value->dkg;
         break;
     case FIELD_TX_RESULT:
-        session->tx = value->tx;
+        session->tx = &value->tx;
         break;
     case FIELD_REKEY_EVENT:
-        session->rekey = value->rekey;
+        session->rekey = &value->rekey;
         break;
     case FIELD_REFRESHES_OPEN:
         session->refreshes = value->refreshes;

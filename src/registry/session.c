@@ -23,6 +23,8 @@ struct session *session_new(const void *id, size_t len) {
     }
     memcpy(copy, id, len);
     session->id = (struct bytes){copy, len};
+    field_value_show(session, FIELD_TX_RESULT);
+    field_value_show(session, FIELD_REKEY_EVENT);
     return session;
 }
 

@@ -95,7 +95,7 @@ static void count_used(const struct state *state, const struct session *session,
 void state_unindex(struct state *state, struct session *session) {
     if (session->by_wallet.level) tree_remove(&state->wallets, &session->by_wallet);
     if (session->by_age.level) tree_remove(&state->ages, &session->by_age);
-    struct key_group *rekeyed = group_of(state, session->rekey.key_group);
+    struct key_group *rekeyed = group_of(state, session->rekey->key_group);
     if (rekeyed) rekeyed->rekeys--;
     if (session->counted_used) count_used(state, session, false);
     if (session->counted_active) state->active--;
@@ -112,7 +112,7 @@ void state_index(struct state *state, struct session *session) {
         session->age_unix = age_unix;
         tree_insert(&state->ages, &session->by_age);
     }
-    struct key_group *rekeyed = group_of(state, session->rekey.key_group);
+    struct key_group *rekeyed = group_of(state, session->rekey->key_group);
     if (rekeyed) rekeyed->rekeys++;
     session->counted_used =
         session_has(session, FIELD_HIGHEST_ATTEMPT) || session_holds_entries(session, 1, SET_COUNT - 1);
@@ -127,7 +127,7 @@ static bool need_group(struct state *state, const char *text) {
 
 enum signer_error state_need_groups(struct state *state, const struct session *session) {
     bool all = need_group(state, session->bound_key_group) && need_group(state, session->dkg.key_group) &&
-               need_group(state, session->rekey.key_group);
+               need_group(state, session->rekey->key_group);
     return all ? SIGNER_OK : ERR_OUT_OF_MEMORY;
 }
 

@@ -138,9 +138,9 @@ struct session {
     struct dkg_result dkg;
     uint8_t dkg_origin; /* DKG_ORIGIN_*, 0 without field 22 */
     const char *build_tx_fingerprint;
-    struct built_transaction tx;
+    const struct built_transaction *tx; /* an empty one where the field is absent; so is the event */
     uint64_t build_tx_at_unix;
-    struct rekey_event rekey;
+    const struct rekey_event *rekey;
     const char *bound_key_group;
     uint64_t share_epoch;
     uint64_t retired_at_unix;

@@ -212,13 +212,13 @@ static enum signer_error replay(struct call *call, const char *session_id, size_
     uint64_t rate;
     if (!session_has(session, FIELD_TX_RESULT) || stored_transaction(&tx, session, NULL) != SIGNER_OK)
         return fail(why, ERR_INTERNAL, "the stored transaction cannot be read");
-    enum signer_error error = pass_firewall(call, session_id, len, &tx, session->tx.tx.len, &rate, why);
+    enum signer_error error = pass_firewall(call, session_id, len, &tx, session->tx->tx.len, &rate, why);
     tx_free(&tx);
     if (error) return firewall_rejected(call, session_id, len, error);
     if (rate) firewall_allowed(session_id, len);
     out->replayed = true;
-    error = copy_result(out, session->tx.tx.data, session->tx.tx.len, (const uint8_t(*)[32])session->tx.sighashes,
-                        session->tx.sighash_count);
+    error = copy_result(out, session->tx->tx.data, session->tx->tx.len, (const uint8_t(*)[32])session->tx->sighashes,
+                        session->tx->sighash_count);
     return error ? fail_plain(why, error) : SIGNER_OK;
 }
 

@@ -152,13 +152,13 @@ static enum signer_error check_transaction(struct call *call, const struct firew
     size_t index = 0;
     enum signer_error error = stored_transaction(&tx, session, why);
     if (error) return error;
-    error = firewall_check(firewall, &tx, session->tx.tx.len, call, why);
+    error = firewall_check(firewall, &tx, session->tx->tx.len, call, why);
     if (!error) error = ask_script(call, session_id, len, &tx, why);
     if (error) goto cleanup;
-    while (index < session->tx.sighash_count &&
-           (message_len != 32 || memcmp(session->tx.sighashes[index], message, 32) != 0))
+    while (index < session->tx->sighash_count &&
+           (message_len != 32 || memcmp(session->tx->sighashes[index], message, 32) != 0))
         index++;
-    if (index == session->tx.sighash_count)
+    if (index == session->tx->sighash_count)
         error = fail(why, ERR_MESSAGE_NOT_BOUND, "the message is no sighash of the built transaction");
     else if (firewall->wallet_prevouts)
         error = check_prevout(call, wallet, &tx.inputs[index], has_root, root, why);

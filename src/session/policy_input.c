@@ -107,7 +107,7 @@ static bool total_in_range(const struct transaction *tx) {
 }
 
 enum signer_error stored_transaction(struct transaction *out, const struct session *session, struct failure *why) {
-    const struct built_transaction *stored = &session->tx;
+    const struct built_transaction *stored = session->tx;
     memset(out, 0, sizeof *out);
     if (!stored->session_id || strlen(stored->session_id) != session->id.len ||
         memcmp(stored->session_id, session->id.data, session->id.len) != 0)
