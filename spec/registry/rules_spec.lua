@@ -171,6 +171,21 @@ describe("SET_ADD", function()
     case("RS-4 refuses upper-case hex in set 7", message, registry.add(s, 7, ("0F"):rep(32)), "STATE_CORRUPT")
     case("RS-4 refuses 63 characters in set 7", message, registry.add(s, 7, ("0"):rep(63)), "STATE_CORRUPT")
     case("RS-4 refuses 65 characters in set 7", message, registry.add(s, 7, ("0"):rep(65)), "STATE_CORRUPT")
+    it("RS-4 takes no other character in set 7, nor in a key group, at any place", function()
+        local book = registry.new()
+        book:put(message)
+        local function each(text, places, body)
+            for _, at in ipairs(places) do
+                for byte = 0, 255 do
+                    local char = string.char(byte)
+                    local wanted = not char:find("[0-9a-f]") and "STATE_CORRUPT" or nil
+                    assert.equal(wanted, (book:refusal(body(text:sub(1, at - 1) .. char .. text:sub(at + 1)))), at .. " " .. byte)
+                end
+            end
+        end
+        each(("0f"):rep(32), { 1, 8, 9, 64 }, function(text) return registry.add(s, 7, text) end)
+        each(A, { 3, 8, 64, 65, 66 }, function(text) return registry.bound("t", text) end)
+    end)
     case("35.4 knows no set 0", message, registry.add(s, 0, "x"), "STATE_VERSION")
     case("35.4 knows no set 8", message, registry.add(s, 8, "x"), "STATE_VERSION")
     case("35.6 refuses bytes behind the entry", message, op("add", lp(s) .. "\5" .. lp("x") .. "\0"), "STATE_CORRUPT")

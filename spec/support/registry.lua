@@ -144,6 +144,18 @@ function methods:passed_on()
     return state:snapshot(), state
 end
 
+--- The state that a snapshot beside running calls is made of: the parts of an earlier one, then the records behind it.
+function methods:passed_since(parts, known)
+    local state = blank(true)
+    for _, part in ipairs(parts) do state:replay("part", part) end
+    for i = known + 1, #self.records do
+        local record = self.records[i]
+        state:replay(record.kind, record.body, record.seq, record.chain)
+    end
+    state:finish()
+    return state
+end
+
 --- A second state, replayed from the records behind genesis.
 function methods:replayed(first)
     local replica = registry.new({ created_ms = registry.CREATED_MS })

@@ -386,12 +386,20 @@ static int ordered_index(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)tree.count);
     lua_newtable(L);
     lua_Integer at = 1;
-    for (struct tree_node *node = tree_first(&tree); node;) {
+    struct tree_walk walk;
+    struct tree_node *walked = tree_begin(&walk, &tree);
+    for (struct tree_node *node = tree_first(&tree); node; walked = tree_step(&walk)) {
         lua_Integer key = TREE_OBJECT(node, struct number, node)->value;
+        struct tree_node *next = tree_at(&tree, &key, probe_number, true);
+        lua_Integer behind = key + 1;
+        if (walked != node || tree_is_behind(&tree, &key, probe_number) ||
+            tree_is_behind(&tree, &behind, probe_number) != !next)
+            return luaL_error(L, "the walk or the end is wrong at %d", (int)key);
         lua_pushinteger(L, key);
         lua_rawseti(L, -2, at++);
-        node = tree_at(&tree, &key, probe_number, true);
+        node = next;
     }
+    if (walked) return luaL_error(L, "the walk goes on behind the end");
     return 3;
 }
 

@@ -15,6 +15,7 @@
 #include "binding/frost_objects.h"
 #include "binding/test_registry.h"
 #include "binding/test_session.h"
+#include "registry/internal.h"
 
 static struct test_state *check_test(lua_State *L) {
     struct test_state *test = luaL_checkudata(L, 1, TEST_STATE);
@@ -123,6 +124,12 @@ static int apply_on_state(lua_State *L) {
     memcpy(position.chain, binding_check_raw(L, 4, 32), 32);
     changes_apply(test->state, check_changes(L, 2), &position);
     return 0;
+}
+
+/* parked() -> sessions of a passing state that are kept as their ops */
+static int parked(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)check_test(L)->state->parked.left);
+    return 1;
 }
 
 static int drop_on_state(lua_State *L) {
@@ -256,7 +263,8 @@ static int list_of(lua_State *L) {
 
 static int raw_len(lua_State *L) {
     struct session *session = check_session(L, check_test(L), 2);
-    lua_pushinteger(L, (lua_Integer)session->raw[luaL_checkinteger(L, 3)].len);
+    const struct field_value *value = session->values[luaL_checkinteger(L, 3)];
+    lua_pushinteger(L, value ? (lua_Integer)value->raw_len : 0);
     return 1;
 }
 
@@ -438,6 +446,7 @@ static const luaL_Reg state_methods[] = {
     {"apply", apply_on_state},
     {"drop", drop_on_state},
     {"replay", replay},
+    {"parked", parked},
     {"finish", finish_replay},
     {"opened", opened},
     {"rechained", rechained},

@@ -1,5 +1,6 @@
 /* Applies a checked draft: moves what it holds into the state. Nothing here can fail. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "registry/draft.h"
 
@@ -10,14 +11,16 @@ static void apply_session(struct state *state, struct session_draft *session, ui
         state_remove_session(state, base);
     } else if (base) {
         state_unindex(state, base);
-        session_move_content(base, work);
+        if (work != base) session_move_content(base, work);
         state_index(state, base);
         if (ticket) base->last_ticket = ticket;
     } else if (work) {
         work->last_ticket = ticket;
         state_add_session(state, work);
-        session->work = NULL;
+    } else {
+        return;
     }
+    if (!base || !work) session->base = session->work = NULL; /* the state has, or freed, what was there */
 }
 
 static void apply_operators(struct state *state, struct draft *draft) {
@@ -40,6 +43,8 @@ static void apply_globals(struct state *state, struct draft *draft) {
     texts_release(&state->globals.intent);
     state->globals = draft->globals;
     draft->globals.intent = (struct text_set){0};
+    for (int kind = 0; kind < CHECKPOINT_KINDS; kind++)
+        if (draft->checkpoint[kind]) memcpy(state->checkpoint[kind], draft->checkpoint[kind], CHECKPOINT_BYTES);
     for (size_t i = 0; i < draft->certificates.count; i++) { /* into reserved room */
         const struct bytes certificate = draft->certificates.entries[i];
         texts_insert(&state->certificates, state->certificates.count, certificate.data, certificate.len);
@@ -54,11 +59,9 @@ static void apply_inputs(struct state *state, struct draft *draft, uint64_t seq)
 
 void draft_apply(struct state *state, uint64_t seq, const uint8_t chain[32], uint64_t ticket) {
     struct draft *draft = state->draft;
-    for (struct session_draft *session = draft_next(draft, NULL); session;) {
-        struct session_draft *next = draft_next(draft, session);
+    struct tree_walk walk;
+    for (struct session_draft *session = draft_begin(&walk, draft); session; session = draft_step(&walk))
         apply_session(state, session, ticket);
-        session = next;
-    }
     draft_put_tombstones(draft);
     apply_operators(state, draft);
     apply_globals(state, draft);

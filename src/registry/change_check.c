@@ -30,6 +30,7 @@ static uint64_t allowed_ops(enum record_type type) {
 }
 
 static enum signer_error check_op(struct draft *draft, struct reader *body) {
+    const uint8_t *begin = body->at;
     uint8_t op = reader_u8(body);
     struct bytes content = reader_lp(body);
     if (body->failed) return draft_broken(draft, "body cut short");
@@ -41,10 +42,15 @@ static enum signer_error check_op(struct draft *draft, struct reader *body) {
     if (CHANGE_STATE_OPS & OP_BIT(op)) draft->counted = true;
     struct reader payload;
     reader_init(&payload, content.data, content.len);
-    enum signer_error error = op <= OP_TOMBSTONE ? check_session_op(draft, (enum state_op)op, &payload)
-                                                 : check_engine_op(draft, (enum state_op)op, &payload);
+    enum signer_error error = SIGNER_OK;
+    if (draft->parking && op == OP_SESSION_CREATE) error = draft_park(draft, begin);
+    if (error != SIGNER_OK) return error;
+    error = op <= OP_TOMBSTONE ? check_session_op(draft, (enum state_op)op, &payload)
+                               : check_engine_op(draft, (enum state_op)op, &payload);
     if (error != SIGNER_OK && draft->why && draft->why->error != error)
         fail(draft->why, error, "op %u: %s", (unsigned)op, error_info(error)->text);
+    if (error == SIGNER_OK && draft->parking && op < OP_TOMBSTONE)
+        draft_note_op(draft, (enum state_op)op, begin, body->at);
     draft->op_count++;
     return error;
 }
@@ -68,8 +74,7 @@ static bool owned_elsewhere(struct draft *draft, const char *key_group) {
     return owner && owner->dkg_origin == DKG_ORIGIN_DISTRIBUTED && !draft_touches(draft, owner->id);
 }
 
-/* Rules that hold for a session behind the last op of a body. */
-static enum signer_error check_session(struct draft *draft, struct session *work) {
+enum signer_error draft_check_session(struct draft *draft, struct session *work) {
     if (session_has(work, FIELD_RETIRED_AT) && !session_is_per_message(work))
         return draft_broken(draft, "retired time on a session that is not per-message");
     enum signer_error error = state_need_groups(draft->state, work);
@@ -83,9 +88,10 @@ static enum signer_error check_session(struct draft *draft, struct session *work
 }
 
 static enum signer_error check_sessions(struct draft *draft) {
-    for (struct session_draft *session = draft_next(draft, NULL); session; session = draft_next(draft, session)) {
+    struct tree_walk walk;
+    for (struct session_draft *session = draft_begin(&walk, draft); session; session = draft_step(&walk)) {
         if (!session->work) continue;
-        enum signer_error error = check_session(draft, session->work);
+        enum signer_error error = draft_check_session(draft, session->work);
         if (error != SIGNER_OK) return error;
     }
     return SIGNER_OK;
@@ -116,6 +122,7 @@ enum signer_error draft_check(struct state *state, enum record_type type, const 
     draft->type = type;
     draft->of = of;
     draft->live = of != NULL;
+    draft->parking = state->passing && type == RECORD_SNAP_PART;
     state->draft_count++;
     enum signer_error error = SIGNER_OK;
     if (type == RECORD_SNAP_PART && state->snapshot_over) error = draft_broken(draft, "snapshot part behind a record");

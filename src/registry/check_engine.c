@@ -143,8 +143,7 @@ static enum signer_error witness_digests(struct draft *draft, struct reader *pay
     if (!witness->has_base || count > draft->globals.engine_generation - witness_tip(witness))
         return draft_broken(draft, "WITNESS_DIGESTS: more than the generations");
     enum signer_error error = witness_reserve(witness, count);
-    for (size_t i = 0; i < count && error == SIGNER_OK; i++)
-        witness_push(witness, 0, reader_take(payload, 32));
+    if (error == SIGNER_OK) witness_push_all(witness, reader_take(payload, 32 * count), count);
     return error;
 }
 
@@ -183,7 +182,9 @@ static enum signer_error checkpoint_set(struct draft *draft, struct reader *payl
         draft->rebase = generation;
     }
     draft->globals.has_checkpoint[kind] = true;
-    memcpy(draft->globals.checkpoint[kind], checkpoint, CHECKPOINT_BYTES);
+    if (!draft->checkpoint[kind]) draft->checkpoint[kind] = signer_malloc(CHECKPOINT_BYTES);
+    if (!draft->checkpoint[kind]) return ERR_OUT_OF_MEMORY;
+    memcpy(draft->checkpoint[kind], checkpoint, CHECKPOINT_BYTES);
     return SIGNER_OK;
 }
 
@@ -192,7 +193,6 @@ static enum signer_error checkpoint_clear(struct draft *draft, struct reader *pa
     if (!reader_done(payload) || kind < 1 || kind > 2 || !draft->globals.has_checkpoint[kind])
         return draft_broken(draft, "CHECKPOINT_CLEAR: no such checkpoint");
     draft->globals.has_checkpoint[kind] = false;
-    memset(draft->globals.checkpoint[kind], 0, CHECKPOINT_BYTES);
     return SIGNER_OK;
 }
 

@@ -29,7 +29,7 @@ static enum signer_error session_delete(struct draft *draft, struct session_draf
         enum signer_error error = draft_add_deletion(draft, session->work);
         if (error != SIGNER_OK) return error;
     }
-    session_free(session->work);
+    if (session->work != session->base) session_free(session->work);
     session->work = NULL;
     draft->session_count--;
     return SIGNER_OK;
@@ -118,6 +118,7 @@ static enum signer_error set_change(struct draft *draft, enum state_op op, struc
     if (found) return draft_broken(draft, "SET_ADD: the entry exists");
     if (session->sets[set].count >= REGISTRY_ENTRIES_MAX)
         return draft_full(draft, "entries of a replay registry: use a new session_id");
+    draft->entry_inserted = at < session->sets[set].count;
     return texts_insert(&session->sets[set], at, entry.data, entry.len);
 }
 
@@ -164,21 +165,38 @@ static enum signer_error list_change(struct draft *draft, enum state_op op, stru
     return error == SIGNER_OK ? texts_insert(items, items->count, item.data, item.len) : error;
 }
 
+/* `*group` stays NULL where the tombstone has none. A text that is a known key group has its form. */
+static enum signer_error tombstone_group(struct draft *draft, struct bytes text, struct key_group **group) {
+    struct key_groups *groups = &draft->state->groups;
+    if (text.len == 0) return SIGNER_OK;
+    *group = groups_find(groups, (const char *)text.data, text.len);
+    if (!*group && !text_is_key_group(text.data, text.len)) return draft_broken(draft, "TOMBSTONE has a wrong form");
+    *group = groups_need(groups, (const char *)text.data, text.len);
+    return *group ? SIGNER_OK : ERR_OUT_OF_MEMORY;
+}
+
+/* It goes in at once: a snapshot that fails is thrown away as a whole. */
+static enum signer_error tombstone_in_snapshot(struct draft *draft, const struct tombstone *stone) {
+    struct tombstones *tombstones = &draft->state->tombstones;
+    if (tombstones_find(tombstones, stone->digest)) return draft_broken(draft, "TOMBSTONE: twice in a snapshot");
+    if (tombstones->count >= TOMBSTONES_MAX) return draft_full(draft, "tombstones");
+    enum signer_error error = tombstones_reserve(tombstones, stone->digest, 1);
+    if (error == SIGNER_OK) tombstones_put(tombstones, stone);
+    return error;
+}
+
 static enum signer_error tombstone(struct draft *draft, struct reader *payload) {
     struct tombstone stone = {0};
     const uint8_t *digest = reader_take(payload, 32);
     struct bytes group = reader_lp(payload);
     stone.highest = reader_be32(payload);
-    if (!reader_done(payload) || (group.len && !text_is_key_group(group.data, group.len)))
-        return draft_broken(draft, "TOMBSTONE has a wrong form");
+    if (!reader_done(payload)) return draft_broken(draft, "TOMBSTONE has a wrong form");
+    enum signer_error error = tombstone_group(draft, group, &stone.group);
+    if (error != SIGNER_OK) return error;
     memcpy(stone.digest, digest, 32);
-    if (group.len) {
-        stone.group = groups_need(&draft->state->groups, (const char *)group.data, group.len);
-        if (!stone.group) return ERR_OUT_OF_MEMORY;
-    }
+    if (draft->type == RECORD_SNAP_PART) return tombstone_in_snapshot(draft, &stone);
     const struct tombstone_draft *earlier = draft_tombstone(draft, digest);
     const struct tombstone *old = earlier ? &earlier->tombstone : tombstones_find(&draft->state->tombstones, digest);
-    if (old && draft->type == RECORD_SNAP_PART) return draft_broken(draft, "TOMBSTONE: twice in a snapshot");
     if (old && stone.highest <= old->highest) return draft_broken(draft, "TOMBSTONE: the number does not rise");
     if (old && stone.group != old->group) return draft_broken(draft, "TOMBSTONE: another key group");
     if (!old && draft->state->tombstones.count + draft->new_tombstones >= TOMBSTONES_MAX)

@@ -56,31 +56,27 @@ struct draft *draft_new(struct state *state) {
     draft->deletions.compare = compare_deletions;
     draft->operators.compare = compare_operators;
     inputs_init(&draft->inputs);
-    draft->session_count = state->sessions.count;
+    draft->session_count = state_session_count(state);
     draft->globals = state->globals;
     texts_share(&draft->globals.intent, &state->globals.intent);
     return draft;
 }
 
-/* Takes the root out; NULL when the tree is empty. */
-static struct tree_node *pop(struct tree *tree) {
-    struct tree_node *node = tree->root;
-    if (node) tree_remove(tree, node);
-    return node;
-}
-
 void draft_free(struct draft *draft) {
-    struct tree_node *node = NULL;
-    while ((node = pop(&draft->sessions))) {
-        session_free(DRAFT_OF(node)->work);
-        free(DRAFT_OF(node));
+    struct tree_walk walk;
+    for (struct session_draft *entry = draft_begin(&walk, draft), *next; entry; entry = next) {
+        next = draft_step(&walk);
+        if (entry->work != entry->base) session_free(entry->work);
+        free(entry);
     }
-    while ((node = pop(&draft->tombstones)))
+    for (struct tree_node *node = tree_begin(&walk, &draft->tombstones); node; node = tree_step(&walk))
         free(TOMBSTONE_OF(node));
-    while ((node = pop(&draft->deletions)))
+    for (struct tree_node *node = tree_begin(&walk, &draft->deletions); node; node = tree_step(&walk))
         free(DELETION_OF(node));
-    while ((node = pop(&draft->operators)))
+    for (struct tree_node *node = tree_begin(&walk, &draft->operators); node; node = tree_step(&walk))
         free(OPERATOR_OF(node));
+    for (int kind = 0; kind < CHECKPOINT_KINDS; kind++)
+        free(draft->checkpoint[kind]);
     texts_release(&draft->certificates);
     inputs_free(&draft->inputs);
     texts_release(&draft->globals.intent);
@@ -98,6 +94,7 @@ static struct session_draft *add_session(struct draft *draft, struct bytes id) {
     memcpy(entry->id_bytes, id.data, id.len);
     entry->id = (struct bytes){entry->id_bytes, id.len};
     tree_insert(&draft->sessions, &entry->node);
+    draft->last = entry;
     return entry;
 }
 
@@ -105,6 +102,7 @@ static struct session_draft *add_session(struct draft *draft, struct bytes id) {
 static struct session_draft *find_session(struct draft *draft, struct bytes id) {
     struct session_draft *last = draft->last;
     if (last && last->id.len == id.len && memcmp(last->id.data, id.data, id.len) == 0) return last;
+    if (tree_is_behind(&draft->sessions, &id, probe_session)) return NULL;
     struct tree_node *node = tree_find(&draft->sessions, &id, probe_session);
     if (node) draft->last = DRAFT_OF(node);
     return node ? draft->last : NULL;
@@ -115,14 +113,16 @@ struct session_draft *draft_session(struct draft *draft, struct bytes id, enum s
     struct session_draft *found = find_session(draft, id);
     if (found) return found->work ? found : NULL;
     struct session *base = state_session(draft->state, (const char *)id.data, id.len);
+    if (!base && draft->state->parked.left) *error = draft_unpark(&base, draft->state, id);
     if (!base) return NULL;
-    struct session *work = session_copy(base);
+    struct session *work = draft->live ? session_copy(base) : base;
     struct session_draft *entry = work ? add_session(draft, base->id) : NULL;
     if (!entry) {
-        session_free(work);
+        if (work != base) session_free(work);
         *error = ERR_OUT_OF_MEMORY;
         return NULL;
     }
+    if (work == base) state_unindex(draft->state, base);
     entry->base = base;
     entry->work = work;
     return entry;
@@ -141,9 +141,13 @@ struct session_draft *draft_new_session(struct draft *draft, struct bytes id) {
     return entry;
 }
 
-struct session_draft *draft_next(struct draft *draft, const struct session_draft *after) {
-    struct tree_node *node =
-        after ? tree_at(&draft->sessions, &after->id, probe_session, true) : tree_first(&draft->sessions);
+struct session_draft *draft_begin(struct tree_walk *walk, const struct draft *draft) {
+    struct tree_node *node = tree_begin(walk, &draft->sessions);
+    return node ? DRAFT_OF(node) : NULL;
+}
+
+struct session_draft *draft_step(struct tree_walk *walk) {
+    struct tree_node *node = tree_step(walk);
     return node ? DRAFT_OF(node) : NULL;
 }
 
@@ -184,19 +188,14 @@ enum signer_error draft_add_tombstone(struct draft *draft, const struct tombston
     return SIGNER_OK;
 }
 
-static struct tombstone_draft *next_tombstone(struct draft *draft, const struct tombstone_draft *after) {
-    struct tree_node *node = after ? tree_at(&draft->tombstones, after->tombstone.digest, probe_tombstone, true)
-                                   : tree_first(&draft->tombstones);
-    return node ? TOMBSTONE_OF(node) : NULL;
-}
-
 /* Ascending order: those of one bucket follow each other. */
 enum signer_error draft_reserve_tombstones(struct draft *draft) {
     const uint8_t *last = NULL;
     uint32_t in_bucket = 0;
-    for (struct tombstone_draft *entry = next_tombstone(draft, NULL); entry; entry = next_tombstone(draft, entry)) {
-        if (!entry->is_new) continue;
-        const uint8_t *digest = entry->tombstone.digest;
+    struct tree_walk walk;
+    for (struct tree_node *node = tree_begin(&walk, &draft->tombstones); node; node = tree_step(&walk)) {
+        if (!TOMBSTONE_OF(node)->is_new) continue;
+        const uint8_t *digest = TOMBSTONE_OF(node)->tombstone.digest;
         in_bucket = last && tombstones_same_bucket(last, digest) ? in_bucket + 1 : 1;
         last = digest;
         enum signer_error error = tombstones_reserve(&draft->state->tombstones, digest, in_bucket);
@@ -206,8 +205,9 @@ enum signer_error draft_reserve_tombstones(struct draft *draft) {
 }
 
 void draft_put_tombstones(struct draft *draft) {
-    for (struct tombstone_draft *entry = next_tombstone(draft, NULL); entry; entry = next_tombstone(draft, entry))
-        tombstones_put(&draft->state->tombstones, &entry->tombstone);
+    struct tree_walk walk;
+    for (struct tree_node *node = tree_begin(&walk, &draft->tombstones); node; node = tree_step(&walk))
+        tombstones_put(&draft->state->tombstones, &TOMBSTONE_OF(node)->tombstone);
 }
 
 enum signer_error draft_add_deletion(struct draft *draft, const struct session *session) {

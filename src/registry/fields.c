@@ -10,22 +10,19 @@
 #include "registry/packages.h"
 #include "registry/records.h"
 
-static enum signer_error new_value(struct field_value **out, struct vault *vault, enum session_field field) {
-    struct field_value *value = signer_calloc(1, sizeof *value);
+/* With a copy of `raw`, which may be NULL. */
+static enum signer_error new_value(struct field_value **out, struct vault *vault, enum session_field field,
+                                   const uint8_t *raw, size_t raw_len) {
+    struct field_value *value = signer_malloc(sizeof *value + raw_len + 1);
     if (!value) return ERR_OUT_OF_MEMORY;
+    memset(value, 0, sizeof *value);
     atomic_init(&value->owners, 1);
     value->field = field;
     value->vault = vault;
+    value->raw_len = raw_len;
+    if (raw_len) memcpy(value->raw, raw, raw_len);
+    value->raw[raw_len] = 0;
     *out = value;
-    return SIGNER_OK;
-}
-
-static enum signer_error keep_raw(struct field_value *value, const uint8_t *in, size_t len) {
-    value->raw = signer_malloc(len + 1);
-    if (!value->raw) return ERR_OUT_OF_MEMORY;
-    if (len) memcpy(value->raw, in, len);
-    value->raw[len] = 0;
-    value->raw_len = len;
     return SIGNER_OK;
 }
 
@@ -202,14 +199,11 @@ static enum signer_error decode_into(struct field_value *value, const uint8_t *i
 enum signer_error field_value_decode(struct field_value **out, struct vault *vault, enum session_field field,
                                      const uint8_t *in, size_t len) {
     if ((int)field < 1 || field >= FIELD_COUNT) return ERR_STATE_VERSION;
+    const bool hidden = lies_in_vault(field) || field == FIELD_KEY_PACKAGES || field == FIELD_REFRESHES_OPEN;
     struct field_value *value = NULL;
-    enum signer_error error = new_value(&value, vault, field);
+    enum signer_error error = new_value(&value, vault, field, in, hidden ? 0 : len);
     if (error != SIGNER_OK) return error;
-    bool packages = field == FIELD_KEY_PACKAGES || field == FIELD_REFRESHES_OPEN;
-    if (lies_in_vault(field) || packages)
-        error = decode_into(value, in, len);
-    else if ((error = keep_raw(value, in, len)) == SIGNER_OK)
-        error = decode_into(value, value->raw, len);
+    error = decode_into(value, hidden ? in : value->raw, len);
     if (error == SIGNER_OK && lies_in_vault(field)) error = keep_secret(value, in, len);
     if (error != SIGNER_OK) {
         field_value_release(value);
@@ -225,10 +219,10 @@ bool field_holds_packages(enum session_field field) {
 
 enum signer_error field_value_keep(struct field_value **out, struct vault *vault, enum session_field field,
                                    const uint8_t *in, size_t len) {
+    const bool hidden = field != FIELD_PUBLIC_PACKAGE;
     struct field_value *value = NULL;
-    enum signer_error error = new_value(&value, vault, field);
-    if (error != SIGNER_OK) return error;
-    error = field == FIELD_PUBLIC_PACKAGE ? keep_raw(value, in, len) : keep_secret(value, in, len);
+    enum signer_error error = new_value(&value, vault, field, in, hidden ? 0 : len);
+    if (error == SIGNER_OK && hidden) error = keep_secret(value, in, len);
     if (error != SIGNER_OK) {
         field_value_release(value);
         return error;
@@ -241,7 +235,7 @@ enum signer_error field_value_from_seats(struct field_value **out, struct vault 
                                          size_t count) {
     struct field_value *value = NULL;
     if (count == 0 || count > PARTICIPANTS_MAX) return ERR_INTERNAL;
-    enum signer_error error = new_value(&value, vault, FIELD_KEY_PACKAGES);
+    enum signer_error error = new_value(&value, vault, FIELD_KEY_PACKAGES, NULL, 0);
     if (error != SIGNER_OK) return error;
     error = packages_copy(&value->seats, vault, seats, count);
     if (error != SIGNER_OK) {
@@ -256,7 +250,7 @@ enum signer_error field_value_from_seats(struct field_value **out, struct vault 
 enum signer_error field_value_from_refreshes(struct field_value **out, struct vault *vault,
                                              const struct share_refresh *refreshes, size_t count) {
     struct field_value *value = NULL;
-    enum signer_error error = new_value(&value, vault, FIELD_REFRESHES_OPEN);
+    enum signer_error error = new_value(&value, vault, FIELD_REFRESHES_OPEN, NULL, 0);
     if (error == SIGNER_OK) error = refreshes_copy(&value->refreshes, vault, refreshes, count);
     if (error != SIGNER_OK) {
         field_value_release(value);
@@ -273,12 +267,11 @@ enum signer_error field_value_from_public_package(struct field_value **out, cons
     struct buffer raw;
     buffer_init(&encoded);
     buffer_init(&raw);
-    enum signer_error error = new_value(&value, NULL, FIELD_PUBLIC_PACKAGE);
-    if (error == SIGNER_OK) error = frost_public_package_encode(&encoded, keys);
+    enum signer_error error = frost_public_package_encode(&encoded, keys);
     buffer_lp(&raw, encoded.data, encoded.len);
     if (error == SIGNER_OK) error = buffer_status(&encoded);
     if (error == SIGNER_OK) error = buffer_status(&raw);
-    if (error == SIGNER_OK) error = keep_raw(value, raw.data, raw.len);
+    if (error == SIGNER_OK) error = new_value(&value, NULL, FIELD_PUBLIC_PACKAGE, raw.data, raw.len);
     if (error == SIGNER_OK) error = frost_public_package_copy(&value->public_package, keys);
     buffer_free(&encoded);
     buffer_free(&raw);
@@ -314,14 +307,29 @@ struct field_value *field_value_share(struct field_value *value) {
 void field_value_release(struct field_value *value) {
     if (!value || atomic_fetch_sub(&value->owners, 1) != 1) return;
     if (value->secret) vault_wipe(value->vault, value->secret);
-    packages_free(value->vault, value->seats, value->seat_count);
-    refreshes_free(value->vault, value->refreshes, value->refresh_count);
-    if (value->field == FIELD_PUBLIC_PACKAGE) frost_public_package_free(&value->public_package);
-    free(value->dkg.session_id);
-    free(value->tx.session_id);
-    free(value->tx.prevouts);
-    free(value->rekey.reason);
-    free(value->raw);
+    switch (value->field) {
+    case FIELD_KEY_PACKAGES:
+        packages_free(value->vault, value->seats, value->seat_count);
+        break;
+    case FIELD_PUBLIC_PACKAGE:
+        frost_public_package_free(&value->public_package);
+        break;
+    case FIELD_DKG_RESULT:
+        free(value->dkg.session_id);
+        break;
+    case FIELD_TX_RESULT:
+        free(value->tx.session_id);
+        free(value->tx.prevouts);
+        break;
+    case FIELD_REKEY_EVENT:
+        free(value->rekey.reason);
+        break;
+    case FIELD_REFRESHES_OPEN:
+        refreshes_free(value->vault, value->refreshes, value->refresh_count);
+        break;
+    default:
+        break;
+    }
     free(value);
 }
 
@@ -373,7 +381,6 @@ void field_value_show(struct session *session, enum session_field field) {
     const struct field_value *value = session->values[field] ? session->values[field] : &absent;
     uint32_t bit = (uint32_t)1 << field;
     session->present = value == &absent ? session->present & ~bit : session->present | bit;
-    session->raw[field] = (struct bytes){value->raw, value->raw_len};
     switch (field) {
     case FIELD_KEY_PACKAGES:
         session->seats = value->seats;

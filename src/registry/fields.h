@@ -11,19 +11,25 @@ struct field_value {
     atomic_uint owners;
     enum session_field field;
     struct vault *vault;
-    uint8_t *raw; /* as encoded, one zero byte behind; NULL when the value lies in the vault */
-    size_t raw_len;
-    vault_handle secret;    /* fields 6, 7, 14, and 2, 24 where they are only kept: the encoded value */
-    uint64_t number;        /* fields 15, 18 to 23 */
-    const char *text;       /* fields 1, 5, 9, 11, 13, 17 */
-    struct seat_key *seats; /* field 2 */
-    size_t seat_count;
-    struct frost_public_package public_package; /* field 3 */
-    struct dkg_result dkg;                      /* field 4 */
-    struct built_transaction tx;                /* field 12 */
-    struct rekey_event rekey;                   /* field 16 */
-    struct share_refresh *refreshes;            /* field 24 */
-    size_t refresh_count;
+    vault_handle secret; /* fields 6, 7, 14, and 2, 24 where they are only kept: the encoded value */
+    union {
+        struct dkg_result dkg; /* field 4 */
+        struct frost_public_package public_package;
+        struct built_transaction tx;
+        struct rekey_event rekey;
+        uint64_t number;  /* fields 15, 18 to 23 */
+        const char *text; /* fields 1, 5, 9, 11, 13, 17 */
+        struct {          /* field 2 */
+            struct seat_key *seats;
+            size_t seat_count;
+        };
+        struct { /* field 24 */
+            struct share_refresh *refreshes;
+            size_t refresh_count;
+        };
+    };
+    size_t raw_len; /* 0 when the value lies in the vault */
+    uint8_t raw[];  /* as encoded, one zero byte behind */
 };
 
 /* Decodes with every rule that the value alone can break. ERR_STATE_CORRUPT, ERR_STATE_VERSION (no

@@ -18,10 +18,15 @@ struct key_group {
     uint64_t claimed; /* number of the draft in which a distributed owner was seen */
 };
 
-void groups_init(struct tree *groups);
-void groups_free(struct tree *groups);
-struct key_group *groups_find(const struct tree *groups, const char *text, size_t len); /* NULL: none */
+struct key_groups {
+    struct tree tree;
+    struct key_group *recent; /* needed last: most sessions and tombstones in a row are of one wallet */
+};
+
+void groups_init(struct key_groups *groups);
+void groups_free(struct key_groups *groups);
+struct key_group *groups_find(const struct key_groups *groups, const char *text, size_t len); /* NULL: none */
 /* Finds or makes it; NULL: out of memory. */
-struct key_group *groups_need(struct tree *groups, const char *text, size_t len);
+struct key_group *groups_need(struct key_groups *groups, const char *text, size_t len);
 
 #endif

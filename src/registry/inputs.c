@@ -20,7 +20,11 @@ void inputs_init(struct carried_inputs *inputs) {
 }
 
 void inputs_free(struct carried_inputs *inputs) {
-    inputs_forget(inputs, UINT64_MAX);
+    for (struct carried_input *entry = inputs->oldest, *next; entry; entry = next) {
+        next = entry->newer;
+        free(entry);
+    }
+    inputs_init(inputs);
 }
 
 bool inputs_hold(const struct carried_inputs *inputs, const uint8_t digest[32]) {
@@ -62,6 +66,10 @@ struct carried_input *inputs_take(struct carried_inputs *inputs) {
 }
 
 void inputs_forget(struct carried_inputs *inputs, uint64_t up_to_seq) {
+    if (inputs->newest && inputs->newest->seq <= up_to_seq) {
+        inputs_free(inputs);
+        return;
+    }
     while (inputs->oldest && inputs->oldest->seq <= up_to_seq)
         free(inputs_take(inputs));
 }

@@ -5,12 +5,14 @@
 #include "registry/fields.h"
 #include "registry/groups.h"
 #include "registry/inputs.h"
+#include "registry/parked.h"
 #include "registry/state.h"
 #include "registry/texts.h"
 #include "registry/tombstones.h"
 #include "registry/witness.h"
 
 #define CHECKPOINT_GENERATION_AT 216u /* in a checkpoint (24.4) */
+#define CHECKPOINT_KINDS 3            /* counted from 1 */
 
 /* What the state holds once. A draft works on a copy. */
 struct globals {
@@ -26,8 +28,7 @@ struct globals {
     bool anchor_confirmed;
     uint64_t anchor_seq;
     uint8_t anchor_chain[32];
-    bool has_checkpoint[3]; /* by kind: 1 latest, 2 base */
-    uint8_t checkpoint[3][CHECKPOINT_BYTES];
+    bool has_checkpoint[CHECKPOINT_KINDS];
     struct text_set intent; /* none or one */
 };
 
@@ -42,17 +43,19 @@ struct state {
     struct vault *vault;
     const uint64_t *max_sessions;
     struct tree sessions; /* by id */
+    struct parked parked; /* more sessions, while it is `passing` */
     struct tree wallets;  /* by key group, distributed owner first, id */
     struct tree ages;     /* that may be evicted: by time, id */
-    struct tree groups;
+    struct key_groups groups;
     struct tree operators;
     struct tombstones tombstones;
     struct witness witness;
     struct globals globals;
-    struct text_set certificates; /* oldest first */
-    struct carried_inputs inputs; /* of the present log */
-    bool passing;                 /* read to be given out again: packages stay as they are encoded */
-    bool snapshot_over;           /* a CHANGE or NOTE was applied: no more snapshot ops */
+    uint8_t checkpoint[CHECKPOINT_KINDS][CHECKPOINT_BYTES]; /* where globals.has_checkpoint says so */
+    struct text_set certificates;                           /* oldest first */
+    struct carried_inputs inputs;                           /* of the present log */
+    bool passing;
+    bool snapshot_over; /* a CHANGE or NOTE was applied: no more snapshot ops */
     size_t active;
     uint64_t loaded_at_unix;
     uint64_t ages_given;

@@ -14,28 +14,26 @@
     (FIELD_BIT(FIELD_BUILD_TX_FINGERPRINT) | FIELD_BIT(FIELD_TX_RESULT) | FIELD_BIT(FIELD_BUILD_TX_AT))
 
 struct session *session_new(const void *id, size_t len) {
-    struct session *session = signer_calloc(1, sizeof *session);
-    uint8_t *copy = signer_malloc(len);
-    if (!session || !copy) {
-        free(session);
-        free(copy);
-        return NULL;
-    }
-    memcpy(copy, id, len);
-    session->id = (struct bytes){copy, len};
+    struct session *session = signer_calloc(1, sizeof *session + len);
+    if (!session) return NULL;
+    memcpy(session->id_bytes, id, len);
+    session->id = (struct bytes){session->id_bytes, len};
     field_value_show(session, FIELD_TX_RESULT);
     field_value_show(session, FIELD_REKEY_EVENT);
     return session;
 }
 
-/* Drops fields, sets and lists. */
-static void session_clear(struct session *session) {
-    for (int field = 1; field < FIELD_COUNT; field++) {
-        if (!session->values[field]) continue;
-        field_value_release(session->values[field]);
-        session->values[field] = NULL;
-        field_value_show(session, (enum session_field)field);
-    }
+/* Takes the lowest field out of a set of bits. */
+static enum session_field next_field(uint32_t *fields) {
+    const int field = __builtin_ctz(*fields);
+    *fields &= *fields - 1;
+    return (enum session_field)field;
+}
+
+/* Releases fields, sets and lists, whose places are of no more use then. */
+static void drop_content(struct session *session) {
+    for (uint32_t left = session->present; left;)
+        field_value_release(session->values[next_field(&left)]);
     for (int set = 1; set < SET_COUNT; set++)
         texts_release(&session->sets[set]);
     for (int list = 1; list < LIST_COUNT; list++)
@@ -44,18 +42,17 @@ static void session_clear(struct session *session) {
 
 void session_free(struct session *session) {
     if (!session) return;
-    session_clear(session);
-    free((void *)(uintptr_t)session->id.data);
+    drop_content(session);
     free(session);
 }
 
 struct session *session_copy(const struct session *session) {
     struct session *copy = session_new(session->id.data, session->id.len);
     if (!copy) return NULL;
-    for (int field = 1; field < FIELD_COUNT; field++) {
-        if (!session->values[field]) continue;
+    for (uint32_t left = session->present; left;) {
+        const enum session_field field = next_field(&left);
         copy->values[field] = field_value_share(session->values[field]);
-        field_value_show(copy, (enum session_field)field);
+        field_value_show(copy, field);
     }
     for (int set = 1; set < SET_COUNT; set++)
         texts_share(&copy->sets[set], &session->sets[set]);
@@ -65,22 +62,18 @@ struct session *session_copy(const struct session *session) {
 }
 
 void session_move_content(struct session *to, struct session *from) {
-    session_clear(to);
-    for (int field = 1; field < FIELD_COUNT; field++) {
-        if (!from->values[field]) continue;
+    drop_content(to);
+    for (uint32_t left = to->present | from->present; left;) {
+        const enum session_field field = next_field(&left);
         to->values[field] = from->values[field];
         from->values[field] = NULL;
-        field_value_show(to, (enum session_field)field);
-        field_value_show(from, (enum session_field)field);
+        field_value_show(to, field);
+        field_value_show(from, field);
     }
-    for (int set = 1; set < SET_COUNT; set++) {
-        to->sets[set] = from->sets[set];
-        from->sets[set] = (struct text_set){0};
-    }
-    for (int list = 1; list < LIST_COUNT; list++) {
-        to->lists[list] = from->lists[list];
-        from->lists[list] = (struct text_set){0};
-    }
+    memcpy(to->sets, from->sets, sizeof to->sets);
+    memcpy(to->lists, from->lists, sizeof to->lists);
+    memset(from->sets, 0, sizeof from->sets);
+    memset(from->lists, 0, sizeof from->lists);
 }
 
 bool session_has(const struct session *session, enum session_field field) {

@@ -17,14 +17,18 @@ struct writer {
     emit_op emit;
     void *argument;
     struct buffer payload; /* may hold shares: wiped after each op */
+    size_t prefix;         /* of the payload, for all ops on one session: its id */
     enum signer_error error;
 };
 
 static void put(struct writer *writer, enum state_op op) {
-    if (writer->error == SIGNER_OK) writer->error = buffer_status(&writer->payload);
+    struct buffer *payload = &writer->payload;
+    if (writer->error == SIGNER_OK) writer->error = buffer_status(payload);
     if (writer->error == SIGNER_OK)
-        writer->error = writer->emit(writer->argument, (uint8_t)op, writer->payload.data, writer->payload.len);
-    buffer_clear(&writer->payload);
+        writer->error = writer->emit(writer->argument, (uint8_t)op, payload->data, payload->len);
+    if (payload->failed) return;
+    if (payload->len > writer->prefix) sodium_memzero(payload->data + writer->prefix, payload->len - writer->prefix);
+    payload->len = writer->prefix;
 }
 
 static void put_witness(struct writer *writer) {
@@ -39,13 +43,12 @@ static void put_witness(struct writer *writer) {
     buffer_append(&writer->payload, point.previous_commitment, 32);
     buffer_append(&writer->payload, point.image_digest, 32);
     put(writer, OP_WITNESS_BASE);
-    size_t in_op = 0;
-    for (uint64_t generation = base + 1; generation <= tip; generation++) {
-        if (!state_witness_at(writer->state, generation, &point)) break;
-        buffer_append(&writer->payload, point.image_digest, 32);
-        if (++in_op < WITNESS_DIGESTS_PER_OP && generation < tip) continue;
+    for (uint64_t generation = base + 1; generation <= tip;) {
+        const uint64_t left = tip - generation + 1;
+        const size_t count = left < WITNESS_DIGESTS_PER_OP ? (size_t)left : WITNESS_DIGESTS_PER_OP;
+        witness_put_digests(&writer->state->witness, generation, count, &writer->payload);
         put(writer, OP_WITNESS_DIGESTS);
-        in_op = 0;
+        generation += count;
     }
 }
 
@@ -110,36 +113,31 @@ static void put_tombstones(struct writer *writer) {
     }
 }
 
-static void begin_part(struct writer *writer, const struct session *session, int part) {
-    buffer_lp(&writer->payload, session->id.data, session->id.len);
-    buffer_u8(&writer->payload, (uint8_t)part);
+static void put_entries(struct writer *writer, enum state_op op, int part, const struct text_set *entries) {
+    for (size_t i = 0; i < entries->count; i++) {
+        const struct bytes entry = entries->entries[i];
+        buffer_u8(&writer->payload, (uint8_t)part);
+        if (op == OP_SET_ADD) buffer_be32(&writer->payload, (uint32_t)entry.len);
+        buffer_append(&writer->payload, entry.data, entry.len);
+        put(writer, op);
+    }
 }
 
 static void put_session(struct writer *writer, const struct session *session) {
     buffer_lp(&writer->payload, session->id.data, session->id.len);
+    writer->prefix = writer->payload.len;
     put(writer, OP_SESSION_CREATE);
     for (int field = 1; field < FIELD_COUNT && writer->error == SIGNER_OK; field++) {
         if (!session_has(session, (enum session_field)field)) continue;
-        begin_part(writer, session, field);
+        buffer_u8(&writer->payload, (uint8_t)field);
         writer->error = session_field_encode(&writer->payload, session, (enum session_field)field);
         put(writer, OP_FIELD_SET);
     }
-    for (int set = 1; set < SET_COUNT; set++) {
-        for (size_t i = 0; i < session->sets[set].count; i++) {
-            struct bytes entry = session->sets[set].entries[i];
-            begin_part(writer, session, set);
-            buffer_lp(&writer->payload, entry.data, entry.len);
-            put(writer, OP_SET_ADD);
-        }
-    }
-    for (int list = 1; list < LIST_COUNT; list++) {
-        for (size_t i = 0; i < session->lists[list].count; i++) {
-            struct bytes item = session->lists[list].entries[i];
-            begin_part(writer, session, list);
-            buffer_append(&writer->payload, item.data, item.len);
-            put(writer, OP_LIST_APPEND);
-        }
-    }
+    for (int set = 1; set < SET_COUNT; set++)
+        put_entries(writer, OP_SET_ADD, set, &session->sets[set]);
+    for (int list = 1; list < LIST_COUNT; list++)
+        put_entries(writer, OP_LIST_APPEND, list, &session->lists[list]);
+    writer->prefix = writer->payload.len = 0;
 }
 
 static void put_anchor(struct writer *writer) {
@@ -152,7 +150,7 @@ static void put_anchor(struct writer *writer) {
     for (uint8_t kind = 1; kind <= 2; kind++) {
         if (!globals->has_checkpoint[kind]) continue;
         buffer_u8(&writer->payload, kind);
-        buffer_append(&writer->payload, globals->checkpoint[kind], CHECKPOINT_BYTES);
+        buffer_append(&writer->payload, writer->state->checkpoint[kind], CHECKPOINT_BYTES);
         put(writer, OP_CHECKPOINT_SET);
     }
     const struct text_set *certificates = &writer->state->certificates;
@@ -166,15 +164,44 @@ static void put_anchor(struct writer *writer) {
     }
 }
 
+static void put_parked(struct writer *writer, const struct parked_session *session) {
+    struct reader ops;
+    reader_init(&ops, session->ops.data, session->ops.len);
+    while (reader_left(&ops) > 0 && writer->error == SIGNER_OK) {
+        const uint8_t op = reader_u8(&ops);
+        const struct bytes payload = reader_lp(&ops);
+        writer->error = writer->emit(writer->argument, op, payload.data, payload.len);
+    }
+}
+
+/* By id, those that are parked among the others. */
+static void put_sessions(struct writer *writer) {
+    const struct parked *parked = &writer->state->parked;
+    struct tree_walk walk;
+    struct tree_node *node = tree_begin(&walk, &writer->state->sessions);
+    size_t at = 0;
+    while ((node || at < parked->count) && writer->error == SIGNER_OK) {
+        const struct session *session = node ? TREE_OBJECT(node, const struct session, by_id) : NULL;
+        const struct parked_session *waiting = at < parked->count ? &parked->items[at] : NULL;
+        /* 0: it was taken, and is the other one now */
+        if (waiting &&
+            (!session || bytes_compare(waiting->id.data, waiting->id.len, session->id.data, session->id.len) <= 0)) {
+            put_parked(writer, waiting);
+            at++;
+        } else {
+            put_session(writer, session);
+            node = tree_step(&walk);
+        }
+    }
+}
+
 static enum signer_error write_snapshot(struct state *state, emit_op emit, void *argument) {
     struct writer writer = {.state = state, .emit = emit, .argument = argument};
     buffer_init(&writer.payload);
     put_engine(&writer);
     put_operators(&writer, state->operators.root);
     put_tombstones(&writer);
-    for (struct session *session = state_next(state, NULL); session && writer.error == SIGNER_OK;
-         session = state_next(state, session))
-        put_session(&writer, session);
+    put_sessions(&writer);
     put_anchor(&writer);
     buffer_free(&writer.payload);
     return writer.error;
@@ -201,9 +228,7 @@ enum signer_error state_digest(struct state *state, uint8_t out[32]) {
 
 static void *sink_new(void *context, bool passing) {
     const struct state_context *of = context;
-    struct state *state = state_new(of->vault, of->max_sessions);
-    if (state) state->passing = passing;
-    return state;
+    return state_new(of->vault, of->max_sessions, passing);
 }
 
 static void sink_free(void *context, void *state) {
@@ -247,7 +272,7 @@ static enum signer_error sink_check(void *context, void *state_pointer) {
     const struct state_context *of = context;
     struct state *state = state_pointer;
     if (!state_history_complete(state)) return ERR_STATE_CORRUPT;
-    if (of->max_sessions && state->sessions.count > *of->max_sessions) return ERR_CONFIGURATION;
+    if (of->max_sessions && state_session_count(state) > *of->max_sessions) return ERR_CONFIGURATION;
     return SIGNER_OK;
 }
 

@@ -93,7 +93,10 @@ static void count_used(const struct state *state, const struct session *session,
 }
 
 void state_unindex(struct state *state, struct session *session) {
+    if (!session->indexed) return;
+    session->indexed = false;
     if (session->by_wallet.level) tree_remove(&state->wallets, &session->by_wallet);
+    if (state->passing) return;
     if (session->by_age.level) tree_remove(&state->ages, &session->by_age);
     struct key_group *rekeyed = group_of(state, session->rekey->key_group);
     if (rekeyed) rekeyed->rekeys--;
@@ -103,7 +106,9 @@ void state_unindex(struct state *state, struct session *session) {
 }
 
 void state_index(struct state *state, struct session *session) {
+    session->indexed = true;
     if (session_has(session, FIELD_DKG_RESULT)) tree_insert(&state->wallets, &session->by_wallet);
+    if (state->passing) return;
     bool idle = idle_transaction(session);
     bool retired = session_is_retired(session);
     if (idle || (retired && session_may_be_deleted(session))) {
@@ -152,8 +157,13 @@ void session_set_live(struct state *state, struct session *session, bool live, u
 }
 
 void state_loaded(struct state *state, uint64_t now_unix) {
+    struct tree_walk walk;
     state->loaded_at_unix = now_unix ? now_unix : 1;
-    for (struct session *session = state_next(state, NULL); session; session = state_next(state, session)) {
+    for (struct tree_node *node = tree_begin(&walk, &state->ages); node; node = tree_step(&walk))
+        node->level = 0;
+    state->ages = (struct tree){.compare = compare_by_age};
+    for (struct tree_node *node = tree_begin(&walk, &state->sessions); node; node = tree_step(&walk)) {
+        struct session *session = SESSION_OF(node, by_id);
         state_unindex(state, session);
         session->age_unix = 0;
         state_index(state, session);
@@ -162,18 +172,19 @@ void state_loaded(struct state *state, uint64_t now_unix) {
 
 /* -- the whole --------------------------------------------------------------------------------- */
 
-struct state *state_new(struct vault *vault, const uint64_t *max_sessions) {
+struct state *state_new(struct vault *vault, const uint64_t *max_sessions, bool passing) {
     struct state *state = signer_calloc(1, sizeof *state);
     if (!state) return NULL;
     if (tombstones_init(&state->tombstones) != SIGNER_OK) {
         free(state);
         return NULL;
     }
-    if (witness_init(&state->witness) != SIGNER_OK) {
+    if (witness_init(&state->witness, passing) != SIGNER_OK) {
         tombstones_free(&state->tombstones);
         free(state);
         return NULL;
     }
+    state->passing = passing;
     state->vault = vault;
     state->max_sessions = max_sessions;
     state->sessions.compare = compare_by_id;
@@ -187,14 +198,13 @@ struct state *state_new(struct vault *vault, const uint64_t *max_sessions) {
 
 void state_free(struct state *state) {
     if (!state) return;
+    struct tree_walk walk;
     draft_discard(state);
-    while (state->sessions.root)
-        state_remove_session(state, SESSION_OF(state->sessions.root, by_id));
-    while (state->operators.root) {
-        struct operator_entry *entry = TREE_OBJECT(state->operators.root, struct operator_entry, node);
-        tree_remove(&state->operators, &entry->node);
-        free(entry);
-    }
+    for (struct tree_node *node = tree_begin(&walk, &state->sessions); node; node = tree_step(&walk))
+        session_free(SESSION_OF(node, by_id));
+    for (struct tree_node *node = tree_begin(&walk, &state->operators); node; node = tree_step(&walk))
+        free(TREE_OBJECT(node, struct operator_entry, node));
+    parked_free(&state->parked);
     texts_release(&state->certificates);
     texts_release(&state->globals.intent);
     groups_free(&state->groups);
@@ -206,6 +216,7 @@ void state_free(struct state *state) {
 
 struct session *state_session(struct state *state, const char *id, size_t len) {
     struct bytes key = {(const uint8_t *)id, len};
+    if (tree_is_behind(&state->sessions, &key, probe_id)) return NULL;
     struct tree_node *node = tree_find(&state->sessions, &key, probe_id);
     return node ? SESSION_OF(node, by_id) : NULL;
 }
@@ -230,7 +241,7 @@ struct session *state_wallet(struct state *state, const char *key_group, size_t 
 }
 
 size_t state_session_count(const struct state *state) {
-    return state->sessions.count;
+    return state->sessions.count + state->parked.left;
 }
 
 size_t state_active_count(const struct state *state) {
@@ -311,7 +322,7 @@ uint64_t state_refresh_epoch(const struct state *state) {
 }
 
 const uint8_t *state_checkpoint(const struct state *state, uint8_t kind) {
-    return kind >= 1 && kind <= 2 && state->globals.has_checkpoint[kind] ? state->globals.checkpoint[kind] : NULL;
+    return kind >= 1 && kind <= 2 && state->globals.has_checkpoint[kind] ? state->checkpoint[kind] : NULL;
 }
 
 uint64_t state_checkpoint_generation(const struct state *state, uint8_t kind) {

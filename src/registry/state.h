@@ -148,9 +148,6 @@ struct session {
     const char *finalize_fingerprint;
     const struct share_refresh *refreshes;
     size_t refresh_count;
-    /* Encoded value of each present field; empty for those that lie in the vault (2, 6, 7, 14, 24):
-     * session_field_encode gives those. */
-    struct bytes raw[FIELD_COUNT];
     struct text_set sets[SET_COUNT];
     struct text_set lists[LIST_COUNT]; /* items as encoded in 35.6, oldest first */
     uint64_t last_ticket;              /* newest record of this session in this process (D-120); 0 none */
@@ -161,6 +158,7 @@ struct session {
 
     /* Inside src/registry/ only. */
     struct field_value *values[FIELD_COUNT];
+    bool indexed; /* in the indexes that state_index keeps */
     struct tree_node by_id;
     struct tree_node by_wallet; /* in the tree while it holds field 4 */
     struct tree_node by_age;    /* in the tree while it may be evicted */
@@ -168,11 +166,14 @@ struct session {
     uint64_t age_order; /* among those of one second: which came first in this process; by id after a load */
     bool counted_active;
     bool counted_used;
+    uint8_t id_bytes[];
 };
 
 struct state;
 
-struct state *state_new(struct vault *vault, const uint64_t *max_sessions);
+/* `passing`: read to be given out again, nothing else. Packages stay as they are encoded, and there are neither
+ * counts nor ages. */
+struct state *state_new(struct vault *vault, const uint64_t *max_sessions, bool passing);
 void state_free(struct state *state); /* releases the key packages in the vault */
 /* How the store replays and snapshots. The context outlives the store. */
 struct state_context {

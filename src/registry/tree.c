@@ -32,10 +32,22 @@ static struct tree_node *insert_below(const struct tree *tree, struct tree_node 
     return split(skew(root));
 }
 
+/* The same behind all others. */
+static struct tree_node *append_below(struct tree_node *root, struct tree_node *node) {
+    if (!root) return node;
+    root->right = append_below(root->right, node);
+    return split(root);
+}
+
 void tree_insert(struct tree *tree, struct tree_node *node) {
     node->left = node->right = NULL;
     node->level = 1;
-    tree->root = insert_below(tree, tree->root, node);
+    if (!tree->last || tree->compare(tree->last, node) < 0) {
+        tree->root = append_below(tree->root, node);
+        tree->last = node;
+    } else {
+        tree->root = insert_below(tree, tree->root, node);
+    }
     tree->count++;
 }
 
@@ -88,6 +100,10 @@ void tree_remove(struct tree *tree, struct tree_node *node) {
     node->left = node->right = NULL;
     node->level = 0;
     tree->count--;
+    if (tree->last != node) return;
+    tree->last = tree->root;
+    while (tree->last && tree->last->right)
+        tree->last = tree->last->right;
 }
 
 struct tree_node *tree_find(const struct tree *tree, const void *key,
@@ -121,5 +137,28 @@ struct tree_node *tree_first(const struct tree *tree) {
     struct tree_node *node = tree->root;
     while (node && node->left)
         node = node->left;
+    return node;
+}
+
+bool tree_is_behind(const struct tree *tree, const void *key,
+                    int (*probe)(const void *key, const struct tree_node *node)) {
+    return !tree->last || probe(key, tree->last) > 0;
+}
+
+static void wait_left(struct tree_walk *walk, struct tree_node *node) {
+    for (; node; node = node->left)
+        walk->waiting[walk->count++] = node;
+}
+
+struct tree_node *tree_begin(struct tree_walk *walk, const struct tree *tree) {
+    walk->count = 0;
+    wait_left(walk, tree->root);
+    return tree_step(walk);
+}
+
+struct tree_node *tree_step(struct tree_walk *walk) {
+    if (walk->count == 0) return NULL;
+    struct tree_node *node = walk->waiting[--walk->count];
+    wait_left(walk, node->right);
     return node;
 }

@@ -14,6 +14,7 @@ struct tree_node {
 
 struct tree {
     struct tree_node *root;
+    struct tree_node *last; /* in the order: what comes behind it is appended without a search */
     size_t count;
     /* Total order of the nodes; never 0 for two different ones. */
     int (*compare)(const struct tree_node *a, const struct tree_node *b);
@@ -30,5 +31,18 @@ struct tree_node *tree_find(const struct tree *tree, const void *key,
 struct tree_node *tree_at(const struct tree *tree, const void *key,
                           int (*probe)(const void *key, const struct tree_node *node), bool after);
 struct tree_node *tree_first(const struct tree *tree);
+/* Whether the key stands behind every node: an answer at once for keys that come in order. */
+bool tree_is_behind(const struct tree *tree, const void *key,
+                    int (*probe)(const void *key, const struct tree_node *node));
+
+/* From node to node in order, without searching. The tree stays as it is meanwhile, but a node may be freed once it
+ * was given: whoever frees all then forgets the tree. */
+#define TREE_LEVELS_MAX 64u
+struct tree_walk {
+    struct tree_node *waiting[TREE_LEVELS_MAX]; /* whose left side is being walked; each has a level of its own */
+    size_t count;
+};
+struct tree_node *tree_begin(struct tree_walk *walk, const struct tree *tree);
+struct tree_node *tree_step(struct tree_walk *walk); /* NULL: that was all */
 
 #endif

@@ -24,29 +24,47 @@ static void hash_fields(uint8_t out[32], struct bytes label, const struct bytes 
     sha256_parts(out, parts, used);
 }
 
-static void commit(const struct witness *witness, uint64_t generation, const uint8_t previous[32],
-                   const uint8_t digest[32], uint8_t out[32]) {
-    uint8_t number[8];
-    store_be64(number, generation);
-    struct bytes parts[] = {LABEL_BYTES("tbtc-signer-state-witness-commitment-v2"),
-                            {witness->fingerprint, 32},
-                            {number, sizeof number},
-                            {previous, 32},
-                            {digest, 32}};
-    sha256_parts(out, parts, sizeof parts / sizeof parts[0]);
-}
-
 static struct witness_entry *entry_at(const struct witness *witness, uint64_t generation) {
     uint64_t index = generation - witness->origin;
     return &witness->chunks[index / WITNESS_CHUNK][index % WITNESS_CHUNK];
 }
 
-static const uint8_t *previous_of(const struct witness *witness, uint64_t generation) {
-    return generation == witness->origin ? witness->origin_previous : entry_at(witness, generation - 1)->commitment;
+static void commit(struct witness *witness, uint64_t generation) {
+    struct witness_entry *entry = entry_at(witness, generation);
+    const uint8_t *previous =
+        generation == witness->origin ? witness->origin_previous : entry_at(witness, generation - 1)->commitment;
+    crypto_hash_sha256_state hash = witness->commitment_start;
+    uint8_t number[8];
+    store_be64(number, generation);
+    sha256_update(&hash, number, sizeof number);
+    sha256_update(&hash, previous, 32);
+    sha256_update(&hash, entry->digest, 32);
+    sha256_finish(&hash, entry->commitment);
+    witness->committed = generation;
 }
 
-enum signer_error witness_init(struct witness *witness) {
+static void commit_up_to(struct witness *witness, uint64_t generation) {
+    while (witness->committed < generation)
+        commit(witness, witness->committed + 1);
+}
+
+static const uint8_t *previous_of(struct witness *witness, uint64_t generation) {
+    if (generation == witness->origin) return witness->origin_previous;
+    commit_up_to(witness, generation - 1);
+    return entry_at(witness, generation - 1)->commitment;
+}
+
+static void begin_commitments(struct witness *witness) {
+    static const char label[] = "tbtc-signer-state-witness-commitment-v2";
+    sha256_begin(&witness->commitment_start);
+    sha256_update(&witness->commitment_start, label, sizeof label);
+    sha256_update(&witness->commitment_start, witness->fingerprint, sizeof witness->fingerprint);
+}
+
+enum signer_error witness_init(struct witness *witness, bool lazy) {
     memset(witness, 0, sizeof *witness);
+    witness->lazy = lazy;
+    begin_commitments(witness);
     return pthread_mutex_init(&witness->mutex, NULL) == 0 ? SIGNER_OK : ERR_OUT_OF_MEMORY;
 }
 
@@ -61,6 +79,7 @@ void witness_set_store(struct witness *witness, const uint8_t store_id[32]) {
     struct bytes fields[] = {
         PLAIN_BYTES("tbtc-signer-durable-session-store-identity/v2"), PLAIN_BYTES("encrypted-file-v1"), {store_id, 32}};
     hash_fields(witness->fingerprint, LABEL_BYTES("tbtc-signer-durable-session-store-fingerprint-v2"), fields, 3);
+    begin_commitments(witness);
 }
 
 enum signer_error witness_genesis(struct witness *witness) {
@@ -96,14 +115,14 @@ static void push_locked(struct witness *witness, uint64_t seq, const uint8_t dig
     struct witness_entry *entry = entry_at(witness, witness->tip);
     entry->seq = seq;
     memcpy(entry->digest, digest, 32);
-    commit(witness, witness->tip, previous_of(witness, witness->tip), digest, entry->commitment);
+    if (!witness->lazy) commit_up_to(witness, witness->tip);
 }
 
 enum signer_error witness_set_base(struct witness *witness, uint64_t generation, const uint8_t previous[32],
                                    const uint8_t digest[32]) {
     pthread_mutex_lock(&witness->mutex);
     witness->origin = witness->base = generation;
-    witness->tip = generation - 1;
+    witness->tip = witness->committed = generation - 1;
     memcpy(witness->origin_previous, previous, 32);
     enum signer_error error = reserve_locked(witness, 1);
     if (error == SIGNER_OK) {
@@ -127,13 +146,20 @@ void witness_push(struct witness *witness, uint64_t seq, const uint8_t digest[32
     pthread_mutex_unlock(&witness->mutex);
 }
 
+void witness_push_all(struct witness *witness, const uint8_t *digests, size_t count) {
+    pthread_mutex_lock(&witness->mutex);
+    for (size_t i = 0; i < count; i++)
+        push_locked(witness, 0, digests + 32 * i);
+    pthread_mutex_unlock(&witness->mutex);
+}
+
 /* One chunk below the base stays: a carried record may still change a digest there. */
 static void drop_chunks(struct witness *witness) {
     size_t below = (size_t)((witness->base - witness->origin) / WITNESS_CHUNK);
     if (below < 2) return;
     size_t gone = below - 1;
     uint64_t origin = witness->origin + gone * WITNESS_CHUNK;
-    memcpy(witness->origin_previous, entry_at(witness, origin - 1)->commitment, 32);
+    memcpy(witness->origin_previous, previous_of(witness, origin), 32);
     for (size_t i = 0; i < gone; i++)
         free(witness->chunks[i]);
     witness->chunk_count -= gone;
@@ -160,9 +186,9 @@ void witness_rechain(struct witness *witness, uint64_t old_seq, uint64_t seq, co
         entry->seq = seq;
         memcpy(entry->digest, digest, 32);
         if (generation == witness->purge_generation) witness->purge_seq = seq;
-        for (uint64_t g = generation; g <= witness->tip; g++) {
-            entry = entry_at(witness, g);
-            commit(witness, g, previous_of(witness, g), entry->digest, entry->commitment);
+        if (witness->committed >= generation) {
+            witness->committed = generation - 1;
+            if (!witness->lazy) commit_up_to(witness, witness->tip);
         }
     }
     pthread_mutex_unlock(&witness->mutex);
@@ -193,6 +219,7 @@ bool witness_at(struct witness *witness, uint64_t generation, struct witness_poi
     pthread_mutex_lock(&witness->mutex);
     bool retained = witness->has_base && generation >= witness->base && generation <= witness->tip;
     if (retained) {
+        commit_up_to(witness, generation);
         const struct witness_entry *entry = entry_at(witness, generation);
         out->generation = generation;
         memcpy(out->previous_commitment, previous_of(witness, generation), 32);
@@ -201,6 +228,14 @@ bool witness_at(struct witness *witness, uint64_t generation, struct witness_poi
     }
     pthread_mutex_unlock(&witness->mutex);
     return retained;
+}
+
+void witness_put_digests(struct witness *witness, uint64_t from, size_t count, struct buffer *out) {
+    pthread_mutex_lock(&witness->mutex);
+    if (buffer_reserve(out, 32 * count) == SIGNER_OK)
+        for (size_t i = 0; i < count; i++)
+            buffer_append(out, entry_at(witness, from + i)->digest, 32);
+    pthread_mutex_unlock(&witness->mutex);
 }
 
 uint64_t witness_tip(struct witness *witness) {

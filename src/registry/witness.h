@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "curve/sha256.h"
 #include "registry/state.h"
 
 #define WITNESS_CHUNK 512u
@@ -19,9 +20,12 @@ struct witness_entry {
 struct witness {
     pthread_mutex_t mutex;
     uint8_t fingerprint[32];
+    crypto_hash_sha256_state commitment_start; /* over what every commitment of this store begins with */
+    bool lazy;                                 /* commitments are worked out where somebody asks */
     bool has_base;
     uint64_t base;
     uint64_t tip;
+    uint64_t committed;          /* up to this generation the entries have their commitment */
     uint64_t origin;             /* generation of the first entry of chunks[0], at most the base */
     uint8_t origin_previous[32]; /* commitment before it */
     struct witness_entry **chunks;
@@ -32,7 +36,8 @@ struct witness {
     uint64_t purge_generation; /* of the record with purge_seq; 0 when a snapshot told it */
 };
 
-enum signer_error witness_init(struct witness *witness);
+/* `lazy`: for a state that is only passed on, which needs hardly a commitment. */
+enum signer_error witness_init(struct witness *witness, bool lazy);
 void witness_free(struct witness *witness);
 void witness_set_store(struct witness *witness, const uint8_t store_id[32]);
 /* Generation 1: the absent image on the genesis root. */
@@ -42,6 +47,8 @@ enum signer_error witness_set_base(struct witness *witness, uint64_t generation,
 /* Room for `extra` more generations, then pushing cannot fail. */
 enum signer_error witness_reserve(struct witness *witness, size_t extra);
 void witness_push(struct witness *witness, uint64_t seq, const uint8_t digest[32]);
+/* The same for `count` digests of 32 bytes that came from a snapshot. */
+void witness_push_all(struct witness *witness, const uint8_t *digests, size_t count);
 /* The base moves up to a retained generation. */
 void witness_rebase(struct witness *witness, uint64_t generation);
 void witness_rechain(struct witness *witness, uint64_t old_seq, uint64_t seq, const uint8_t digest[32]);
@@ -51,6 +58,8 @@ void witness_purge(struct witness *witness, uint64_t seq);
 void witness_set_counters(struct witness *witness, uint64_t open_number, const uint64_t *purge_seq);
 void witness_counters(struct witness *witness, uint64_t *open_number, uint64_t *purge_seq);
 bool witness_at(struct witness *witness, uint64_t generation, struct witness_point *out);
+/* Appends the image digests of `count` retained generations from `from` on. */
+void witness_put_digests(struct witness *witness, uint64_t from, size_t count, struct buffer *out);
 uint64_t witness_tip(struct witness *witness);
 uint64_t witness_base(struct witness *witness);
 
