@@ -165,6 +165,26 @@ describe("store opening", function()
         end)
     end)
 
+    it("33 reads a log once, in large pieces", function()
+        local function reads(records)
+            local folder = disk.directory()
+            local other = disk.open(folder)
+            for i = 1, records do disk.commit(other, disk.body(tostring(i))) end -- a page each
+            other:close(true)
+            local size = #disk.read(folder .. "/state.store/" .. disk.log_name(1))
+            signer.test_fault.clear()
+            other = disk.open(folder)
+            local hits = signer.test_fault.hits("read")
+            other:close(true)
+            disk.remove(folder)
+            return hits, size
+        end
+        local few, small = reads(1)
+        local many, large = reads(1000)
+        assert.is_true(large > 5000000)
+        assert.is_true(many - few <= (large - small) // 262144 + 1, many - few)
+    end)
+
     describe("records", function()
         --- Frames of log 1 that stand on pages of their own: offset, seq, chain.
         local function frame_at(offset)

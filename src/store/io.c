@@ -94,15 +94,19 @@ void window_free(struct window *window) {
     window->capacity = window->len = 0;
 }
 
-static enum signer_error window_grow(struct window *window, size_t len, struct failure *why) {
+/* Room for `len` bytes; the first `kept` bytes of the window, from `from` on, move to its front. */
+static enum signer_error window_move(struct window *window, size_t from, size_t kept, size_t len, struct failure *why) {
     size_t capacity = len > WINDOW_BYTES ? len : WINDOW_BYTES;
-    if (window->capacity >= capacity) return SIGNER_OK;
-    uint8_t *data = signer_malloc(capacity);
-    if (!data) return fail_plain(why, ERR_OUT_OF_MEMORY);
+    uint8_t *data = window->data;
+    if (window->capacity < capacity) {
+        data = signer_malloc(capacity);
+        if (!data) return fail_plain(why, ERR_OUT_OF_MEMORY);
+    }
+    if (kept) memmove(data, window->data + from, kept);
+    if (data == window->data) return SIGNER_OK;
     free(window->data);
     window->data = data;
     window->capacity = capacity;
-    window->len = 0;
     return SIGNER_OK;
 }
 
@@ -110,17 +114,19 @@ enum signer_error window_at(struct window *window, uint64_t offset, size_t len, 
                             struct failure *why) {
     if (offset > window->file_size || len > window->file_size - offset)
         return fail(why, ERR_STATE_CORRUPT, "%s is cut short", window->name);
-    if (offset >= window->start && offset - window->start <= window->len &&
-        len <= window->len - (size_t)(offset - window->start)) {
-        *out = window->data + (offset - window->start);
+    const bool inside = offset >= window->start && offset - window->start <= window->len;
+    const size_t from = inside ? (size_t)(offset - window->start) : 0;
+    const size_t kept = inside ? window->len - from : 0;
+    if (inside && len <= kept) {
+        *out = window->data + from;
         return SIGNER_OK;
     }
-    enum signer_error error = window_grow(window, len, why);
+    enum signer_error error = window_move(window, from, kept, len, why);
     if (error != SIGNER_OK) return error;
     uint64_t left = window->file_size - offset;
     size_t fill = left < window->capacity ? (size_t)left : window->capacity;
     window->len = 0;
-    error = io_read(window->platform, window->file, window->data, fill, offset, window->name, why);
+    error = io_read(window->platform, window->file, window->data + kept, fill - kept, offset + kept, window->name, why);
     if (error != SIGNER_OK) return error;
     window->start = offset;
     window->len = fill;

@@ -26,7 +26,7 @@ enum signer_error io_write_zeros(const struct platform *platform, int file, uint
 enum signer_error io_size(const struct platform *platform, int file, uint64_t *out, const char *name,
                           struct failure *why);
 
-/* Window over a file that is read forwards. */
+/* Window over a file that is read forwards, in large pieces; what it still holds is not read again. */
 struct window {
     const struct platform *platform;
     int file;

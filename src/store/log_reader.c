@@ -78,17 +78,21 @@ static struct frame_place place_of(const struct log_reader *reader) {
     return (struct frame_place){reader->core->store_id, KIND_LOG, reader->header.number, reader->key.bytes};
 }
 
-/* The clear part of a frame at `offset`, whose bytes are then at `*bytes`. */
-static enum signer_error parse_at(struct log_reader *reader, uint64_t offset, struct frame_head *head,
+/* The clear part of a frame at `offset`, whose bytes are then at `*bytes`; those from `keep` on stay in the window. */
+static enum signer_error parse_at(struct log_reader *reader, uint64_t keep, uint64_t offset, struct frame_head *head,
                                   const uint8_t **bytes, bool *found, struct failure *why) {
     *found = false;
-    uint64_t left = offset < reader->window.file_size ? reader->window.file_size - offset : 0;
+    const size_t gap = (size_t)(offset - keep);
+    const uint64_t left = offset < reader->window.file_size ? reader->window.file_size - offset : 0;
     if (left < FRAME_OVERHEAD) return SIGNER_OK;
-    enum signer_error error = window_at(&reader->window, offset, FRAME_OVERHEAD, bytes, why);
+    enum signer_error error = window_at(&reader->window, keep, gap + FRAME_OVERHEAD, bytes, why);
     if (error != SIGNER_OK) return error;
+    *bytes += gap;
     if (!frame_parse(head, *bytes, FRAME_OVERHEAD) || frame_bytes(head->body_len) > left) return SIGNER_OK;
     *found = true;
-    return window_at(&reader->window, offset, frame_bytes(head->body_len), bytes, why);
+    error = window_at(&reader->window, keep, gap + frame_bytes(head->body_len), bytes, why);
+    if (error == SIGNER_OK) *bytes += gap;
+    return error;
 }
 
 /* A good frame continues seq and chain, keeps the durable rule, and is authentic. */
@@ -96,7 +100,7 @@ static enum signer_error good_frame_at(struct log_reader *reader, uint64_t offse
                                        struct failure *why) {
     const struct frame_place place = place_of(reader);
     const uint8_t *bytes;
-    enum signer_error error = parse_at(reader, offset, &frame->head, &bytes, good, why);
+    enum signer_error error = parse_at(reader, reader->end, offset, &frame->head, &bytes, good, why);
     if (error != SIGNER_OK || !*good) return error;
     *good = frame->head.seq == reader->seq + 1 && frame->head.durable >= reader->durable &&
             frame->head.durable < frame->head.seq &&
@@ -120,7 +124,6 @@ enum signer_error log_reader_next(struct log_reader *reader, struct log_frame *f
     if (error == SIGNER_OK && !good && page != next) error = good_frame_at(reader, page, frame, &good, why);
     frame->none = !good;
     if (error != SIGNER_OK || !good) return error;
-    /* The body outlives this look back: it has memory of its own. */
     error = window_first_nonzero(&reader->window, reader->end, frame->offset, &nonzero, why);
     if (error != SIGNER_OK) return error;
     if (nonzero != frame->offset)
@@ -142,7 +145,7 @@ static enum signer_error proof_at(struct log_reader *reader, uint64_t offset, st
     struct frame_head head;
     const uint8_t *bytes;
     bool found;
-    enum signer_error error = parse_at(reader, offset, &head, &bytes, &found, why);
+    enum signer_error error = parse_at(reader, offset, offset, &head, &bytes, &found, why);
     if (error != SIGNER_OK || !found || head.durable <= reader->seq) return error;
     const uint64_t len = frame_bytes(head.body_len);
     tail->crowded = len > *budget;

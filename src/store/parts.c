@@ -41,9 +41,11 @@ static enum signer_error write_frame(struct parts_writer *writer, enum record_ty
     const struct frame_place place = {core->store_id, writer->header.kind, writer->header.number, writer->key.bytes};
     struct frame_head head = {.body_len = (uint32_t)len, .seq = writer->seq + 1, .type = (uint8_t)type};
     if (len > FRAME_BODY_MAX) return fail(writer->why, ERR_CAPACITY, "one entry of %s is too large", writer->name);
-    buffer_clear(&writer->frame);
-    buffer_zeros(&writer->frame, (size_t)align_up(frame_bytes(len), FRAME_ALIGN));
-    if (buffer_status(&writer->frame) != SIGNER_OK) return fail_plain(writer->why, ERR_OUT_OF_MEMORY);
+    const size_t padded = (size_t)align_up(frame_bytes(len), FRAME_ALIGN);
+    writer->frame.len = 0;
+    if (buffer_reserve(&writer->frame, padded) != SIGNER_OK) return fail_plain(writer->why, ERR_OUT_OF_MEMORY);
+    writer->frame.len = padded;
+    memset(writer->frame.data + frame_bytes(len), 0, padded - frame_bytes(len));
     platform_random(core->platform, head.random, sizeof head.random);
     memcpy(head.previous, writer->chain, sizeof head.previous);
     frame_seal(writer->frame.data, &place, &head, body);
@@ -70,9 +72,13 @@ enum signer_error parts_emit(void *argument, uint8_t op, const uint8_t *payload,
         enum signer_error error = flush(writer);
         if (error != SIGNER_OK) return error;
     }
-    buffer_u8(&writer->part, op);
-    buffer_lp(&writer->part, payload, len);
-    return buffer_status(&writer->part) == SIGNER_OK ? SIGNER_OK : fail_plain(writer->why, ERR_OUT_OF_MEMORY);
+    if (buffer_reserve(&writer->part, 5 + len) != SIGNER_OK) return fail_plain(writer->why, ERR_OUT_OF_MEMORY);
+    uint8_t *out = writer->part.data + writer->part.len;
+    out[0] = op;
+    store_be32(out + 1, (uint32_t)len);
+    if (len) memcpy(out + 5, payload, len);
+    writer->part.len += 5 + len;
+    return SIGNER_OK;
 }
 
 void parts_free(struct parts_writer *writer) {
@@ -93,6 +99,7 @@ struct parts_reader {
     struct window window;
     uint64_t offset, seq, parts;
     uint8_t chain[STORE_CHAIN_BYTES];
+    struct buffer body;
     struct failure *why;
 };
 
@@ -145,23 +152,26 @@ static void step_over(struct parts_reader *reader, const struct frame_head *head
     reader->offset += align_up(frame_bytes(head->body_len), FRAME_ALIGN);
 }
 
-/* The body of the frame at the reader's place, in memory of its own. */
-static enum signer_error read_frame(struct parts_reader *reader, struct frame_head *head, uint8_t **body) {
+/* The body of the frame at the reader's place. */
+static enum signer_error read_frame(struct parts_reader *reader, struct frame_head *head) {
     const struct frame_place place = place_of(reader);
     const uint8_t *bytes;
     enum signer_error error = frame_here(reader, head, &bytes);
     if (error != SIGNER_OK) return error;
     if (memcmp(head->previous, reader->chain, sizeof reader->chain) != 0) return damaged(reader);
-    *body = signer_malloc(head->body_len + 1u);
-    if (!*body) return fail_plain(reader->why, ERR_OUT_OF_MEMORY);
-    if (!frame_unseal(&place, head, bytes, *body)) return damaged(reader);
+    buffer_clear(&reader->body);
+    if (buffer_reserve(&reader->body, head->body_len ? head->body_len : 1) != SIGNER_OK)
+        return fail_plain(reader->why, ERR_OUT_OF_MEMORY);
+    reader->body.len = head->body_len;
+    if (!frame_unseal(&place, head, bytes, reader->body.data)) return damaged(reader);
     chain_frame(reader->chain, bytes, frame_bytes(head->body_len));
     step_over(reader, head);
     return SIGNER_OK;
 }
 
-static enum signer_error check_end(struct parts_reader *reader, const struct frame_head *head, const uint8_t *body) {
-    if (head->body_len != PART_END_BYTES || reader->offset != reader->window.file_size ||
+static enum signer_error check_end(struct parts_reader *reader) {
+    const uint8_t *body = reader->body.data;
+    if (reader->body.len != PART_END_BYTES || reader->offset != reader->window.file_size ||
         load_be64(body) != reader->header.base_seq ||
         memcmp(body + 8, reader->header.base_chain, STORE_CHAIN_BYTES) != 0 ||
         load_be64(body + 8 + STORE_CHAIN_BYTES) != reader->parts)
@@ -172,20 +182,14 @@ static enum signer_error check_end(struct parts_reader *reader, const struct fra
 static enum signer_error read_all(struct parts_reader *reader, parts_each each, void *argument) {
     for (;;) {
         struct frame_head head = {0};
-        uint8_t *body = NULL;
-        enum signer_error error = read_frame(reader, &head, &body);
-        bool end = head.type == RECORD_SNAP_END;
-        if (error == SIGNER_OK && end)
-            error = check_end(reader, &head, body);
-        else if (error == SIGNER_OK && head.type != part_type(reader->kind))
-            error = fail(reader->why, ERR_STATE_VERSION, "%s holds a record of type %u", reader->name, head.type);
-        else if (error == SIGNER_OK) {
-            reader->parts++;
-            error = each(argument, body, head.body_len, head.seq, reader->chain);
-        }
-        if (body) sodium_memzero(body, head.body_len);
-        free(body);
-        if (error != SIGNER_OK || end) return error;
+        enum signer_error error = read_frame(reader, &head);
+        if (error != SIGNER_OK) return error;
+        if (head.type == RECORD_SNAP_END) return check_end(reader);
+        if (head.type != part_type(reader->kind))
+            return fail(reader->why, ERR_STATE_VERSION, "%s holds a record of type %u", reader->name, head.type);
+        reader->parts++;
+        error = each(argument, reader->body.data, reader->body.len, head.seq, reader->chain);
+        if (error != SIGNER_OK) return error;
     }
 }
 
@@ -197,6 +201,7 @@ enum signer_error parts_read(int file, enum store_kind kind, uint64_t number, co
     enum signer_error error = begin_reading(&reader, file, number, base);
     if (error == SIGNER_OK) error = read_all(&reader, each, argument);
     if (error == SIGNER_OK) *size = reader.window.file_size;
+    buffer_free(&reader.body);
     window_free(&reader.window);
     file_key_free(&reader.key);
     return error;
