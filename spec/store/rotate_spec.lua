@@ -257,6 +257,28 @@ describe("store rotation", function()
             assert.is_false(has("audit-0000000000000001"))
         end)
 
+        it("a log in which the replay found no verdict is not read again when it goes", function()
+            local function opened_at_deletion(body)
+                disk.commit(store, body)
+                fill(4194304)
+                disk.commit(store, disk.body("second"))
+                fill(2 * #disk.read(directory .. "/state.store/" .. disk.snapshot_name(2)))
+                fault.clear()
+                disk.commit(store, disk.body("third"))
+                local opened = fault.hits("open")
+                assert.is_false(has(disk.log_name(1)))
+                return opened
+            end
+            local with = opened_at_deletion(disk.body("one") .. verdict("allow one"))
+            assert.same({ "\22allow one" }, store:audit(1))
+            store:close(true)
+            disk.remove(directory)
+            directory = disk.directory()
+            store = disk.open(directory)
+            assert.equal(with - 3, opened_at_deletion(disk.body("one"))) -- its header, the log, the audit file
+            assert.is_false(has("audit-0000000000000001"))
+        end)
+
         it("the newest ones stay within the limit", function()
             store:close()
             local one = 4096 + 8192

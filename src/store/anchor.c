@@ -32,7 +32,7 @@ enum signer_error anchor_judge(struct opening *opening, struct failure *why) {
     if (seq > replay->seq)
         return fail(why, ERR_STATE_ROLLBACK, "the anchor knows record %llu, the store ends at %llu",
                     (unsigned long long)seq, (unsigned long long)replay->seq);
-    if (seq < replay->path[0].base_seq)
+    if (seq < replay->path[0].header.base_seq)
         return fail(why, ERR_STATE_ROLLBACK, "the anchor stands at record %llu, before the oldest one kept",
                     (unsigned long long)seq);
     if (replay->anchor_contradicted)

@@ -8,7 +8,18 @@
 
 #define OP_VERDICT 22
 
-/* Only the outer framing is read: u8 op || LP(payload). */
+/* Only the outer framing is read, here and below: u8 op || LP(payload). */
+bool audit_is_due(const uint8_t *body, size_t len) {
+    struct reader ops;
+    bool found = false;
+    reader_init(&ops, body, len);
+    while (!found && reader_left(&ops) > 0 && !ops.failed) {
+        found = reader_u8(&ops) == OP_VERDICT;
+        reader_lp(&ops);
+    }
+    return found && !ops.failed;
+}
+
 static enum signer_error copy_verdicts(struct parts_writer *writer, const struct log_frame *frame, size_t *copied) {
     struct reader body;
     if (frame->head.type != RECORD_CHANGE && frame->head.type != RECORD_NOTE) return SIGNER_OK;

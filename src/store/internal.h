@@ -33,7 +33,8 @@ enum duty {
 /* One log of the path from the oldest kept snapshot to the head. */
 struct path_log {
     struct file_header header;
-    bool snapshot; /* its snapshot is durable and was read or written by this process */
+    bool snapshot;         /* its snapshot is durable and was read or written by this process */
+    bool without_verdicts; /* a replay of this process saw that it holds none */
 };
 
 struct store {

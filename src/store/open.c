@@ -172,8 +172,10 @@ static enum signer_error remove_cut_open(struct opening *opening, uint64_t head,
 
 static enum signer_error fill_path(struct opening *opening, const struct file_header *fresh, struct failure *why) {
     enum signer_error error = SIGNER_OK;
-    for (size_t i = 0; !opening->options->new_master_key && i < opening->replay.count && error == SIGNER_OK; i++)
-        error = path_push(opening->store, &opening->replay.path[i], i == 0, why);
+    for (size_t i = 0; !opening->options->new_master_key && i < opening->replay.count && error == SIGNER_OK; i++) {
+        error = path_push(opening->store, &opening->replay.path[i].header, i == 0, why);
+        if (error == SIGNER_OK) opening->store->path[i].without_verdicts = !opening->replay.path[i].verdicts;
+    }
     const bool snapshot = !store_is_mutant(MUTANT_NO_SNAPSHOT_AT_OPEN);
     return error == SIGNER_OK ? path_push(opening->store, fresh, snapshot, why) : error;
 }

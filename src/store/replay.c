@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "store/audit.h"
 #include "store/log.h"
 #include "store/names.h"
 #include "store/snapshot.h"
@@ -21,18 +22,18 @@ void replay_free(struct replay *replay, const struct core *core) {
 static enum signer_error push(struct replay *replay, const struct file_header *header, struct failure *why) {
     if (replay->count == replay->capacity) {
         size_t capacity = replay->capacity ? 2 * replay->capacity : 8;
-        struct file_header *grown = signer_realloc(replay->path, capacity * sizeof *grown);
+        struct replayed_log *grown = signer_realloc(replay->path, capacity * sizeof *grown);
         if (!grown) return fail_plain(why, ERR_OUT_OF_MEMORY);
         replay->path = grown;
         replay->capacity = capacity;
     }
-    replay->path[replay->count++] = *header;
+    replay->path[replay->count++] = (struct replayed_log){.header = *header};
     return SIGNER_OK;
 }
 
 static void reverse(struct replay *replay) {
     for (size_t i = 0, j = replay->count; i + 1 < j; i++, j--) {
-        struct file_header swapped = replay->path[i];
+        struct replayed_log swapped = replay->path[i];
         replay->path[i] = replay->path[j - 1];
         replay->path[j - 1] = swapped;
     }
@@ -130,6 +131,7 @@ static enum signer_error read_body(struct replay *replay, const struct log_reade
     if (type == RECORD_OPEN) defer(replay, ERR_STATE_CORRUPT, reader, frame->head.seq);
     if (type != RECORD_CHANGE && type != RECORD_NOTE) defer(replay, ERR_STATE_VERSION, reader, frame->head.seq);
     if (replay->deferred.error != SIGNER_OK) return SIGNER_OK;
+    replay->log->verdicts = replay->log->verdicts || audit_is_due(frame->body, frame->head.body_len);
     enum signer_error error = sink->apply(sink->context, replay->state, type, frame->body, frame->head.body_len,
                                           frame->head.seq, frame->chain);
     if (error == ERR_OUT_OF_MEMORY || error == ERR_MEMORY_LOCK) return fail_plain(why, error);
@@ -201,11 +203,12 @@ static enum signer_error judge_tail(struct replay *replay, struct log_reader *re
 
 static enum signer_error read_path(struct replay *replay, const struct file_header *end, const struct core *core,
                                    struct failure *why) {
-    compare_mark(replay, replay->path[0].base_seq, replay->path[0].base_chain);
+    compare_mark(replay, replay->path[0].header.base_seq, replay->path[0].header.base_chain);
     for (size_t i = 0; i < replay->count; i++) {
         struct log_reader reader;
-        const struct file_header *stop = i + 1 < replay->count ? &replay->path[i + 1] : end;
-        enum signer_error error = log_reader_open(&reader, replay->path[i].number, core, why);
+        const struct file_header *stop = i + 1 < replay->count ? &replay->path[i + 1].header : end;
+        replay->log = &replay->path[i];
+        enum signer_error error = log_reader_open(&reader, replay->log->header.number, core, why);
         if (error != SIGNER_OK) return error;
         error = read_log(replay, &reader, stop, core, why);
         if (error == SIGNER_OK && !stop) error = judge_tail(replay, &reader, why);

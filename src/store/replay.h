@@ -8,9 +8,14 @@
 #include "store/log_reader.h"
 #include "store/mark.h"
 
+struct replayed_log {
+    struct file_header header;
+    bool verdicts; /* it holds some, as far as it was read */
+};
+
 struct replay {
-    void *state;              /* the caller takes it and sets it to NULL */
-    struct file_header *path; /* logs, ascending; the first has the snapshot that was read */
+    void *state;               /* the caller takes it and sets it to NULL */
+    struct replayed_log *path; /* ascending; the first has the snapshot that was read */
     size_t count, capacity;
     uint64_t snapshot_size;
     uint64_t seq; /* last good frame of the path */
@@ -20,6 +25,7 @@ struct replay {
     struct log_tail tail; /* of the head; dropped if not clean */
     /* -- while reading -- */
     bool passing; /* the state is for a snapshot only */
+    struct replayed_log *log;
     bool closed;
     struct failure deferred; /* first broken rule, answered at step 13 */
     const struct mark *mark;

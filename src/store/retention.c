@@ -43,16 +43,21 @@ static bool is_damage(enum signer_error error) {
            error == ERR_STATE_KEY_MISMATCH;
 }
 
-/* Of every log below `oldest` on its path that is still there, also of those that this process never read.
- * Trouble that passes keeps the files for now, unless a PURGE wants them gone; a damaged log takes its
- * verdicts with it. */
-static enum signer_error keep_all_verdicts(const struct core *core, const struct file_header *oldest,
+/* Of every log below `oldest` on its path that is still there, also of those that this process never read; one that it
+ * read and found without verdicts is not read again. Trouble that passes keeps the files for now, unless a PURGE wants
+ * them gone; a damaged log takes its verdicts with it. */
+static enum signer_error keep_all_verdicts(const struct core *core, const struct path_log *path, size_t count,
                                            const struct names *names, uint64_t purge_seq, struct failure *why) {
-    struct file_header header = *oldest;
+    struct file_header header = path[retention_first(path, count, purge_seq)].header;
     if (core->audit_bytes_max == 0) return SIGNER_OK;
     while (names_hold(names, KIND_LOG, header.parent)) {
         struct failure trouble = {0};
         const uint64_t number = header.parent;
+        const struct path_log *log = on_path(path, count, number);
+        if (log && log->without_verdicts) {
+            header = log->header;
+            continue;
+        }
         enum signer_error error = keep_verdicts(&header, number, header.base_seq, core, &trouble);
         if (error == SIGNER_OK) continue;
         const bool known = header.number == number;
@@ -118,7 +123,7 @@ enum signer_error retention_run(const struct core *core, const struct path_log *
     bool other_key = false;
     enum signer_error error = names_read(&names, &core->place, why);
     if (error != SIGNER_OK) return error;
-    error = keep_all_verdicts(core, &path[first].header, &names, purge_seq, why);
+    error = keep_all_verdicts(core, path, count, &names, purge_seq, why);
     if (error == SIGNER_OK)
         error = unlink_needless(core, path, count, &names, path[first].header.number, &other_key, why);
     names_free(&names);

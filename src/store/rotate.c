@@ -23,17 +23,28 @@ enum signer_error path_push(struct store *store, const struct file_header *heade
         store->path = grown;
         store->path_capacity = capacity;
     }
-    if (header) store->path[store->path_count++] = (struct path_log){*header, snapshot};
+    if (header) store->path[store->path_count++] = (struct path_log){.header = *header, .snapshot = snapshot};
     return SIGNER_OK;
 }
 
-static enum signer_error build_snapshot(const struct file_header *log, uint64_t *size, const struct core *core,
+/* What the replay learnt of the logs of the path. */
+static void note_logs(struct store *store, const struct replay *replay) {
+    pthread_mutex_lock(&store->mutex);
+    for (size_t i = 0; i < store->path_count; i++)
+        for (size_t j = 0; j < replay->count; j++)
+            if (store->path[i].header.number == replay->path[j].header.number)
+                store->path[i].without_verdicts = !replay->path[j].verdicts;
+    pthread_mutex_unlock(&store->mutex);
+}
+
+static enum signer_error build_snapshot(struct store *store, const struct file_header *log, uint64_t *size,
                                         struct failure *why) {
     struct replay replay;
-    enum signer_error error = replay_base(&replay, log, core, why);
+    enum signer_error error = replay_base(&replay, log, &store->core, why);
     if (error != SIGNER_OK) return error;
-    error = snapshot_publish(log, replay.state, size, core, why);
-    replay_free(&replay, core);
+    note_logs(store, &replay);
+    error = snapshot_publish(log, replay.state, size, &store->core, why);
+    replay_free(&replay, &store->core);
     return error;
 }
 
@@ -75,7 +86,7 @@ static enum signer_error snapshot_and_delete(struct store *store, struct failure
     bool done = newest->snapshot;
     size = store->snapshot_size;
     pthread_mutex_unlock(&store->mutex);
-    enum signer_error error = done ? SIGNER_OK : build_snapshot(&log, &size, &store->core, why);
+    enum signer_error error = done ? SIGNER_OK : build_snapshot(store, &log, &size, why);
     if (error != SIGNER_OK) return error;
     struct path_log *path = note_snapshot(store, log.number, size, &count, &purge_seq);
     if (!path) return fail_plain(why, ERR_OUT_OF_MEMORY);

@@ -57,7 +57,7 @@ static bool on_path(const struct verify *verify, const struct numbered_file *fil
     const struct replay *replay = &verify->opening.replay;
     if (file->kind == KIND_AUDIT) return false;
     for (size_t i = 0; i < replay->count; i++)
-        if (replay->path[i].number == file->number && (file->kind == KIND_LOG || i == 0)) return true;
+        if (replay->path[i].header.number == file->number && (file->kind == KIND_LOG || i == 0)) return true;
     return false;
 }
 
