@@ -11,7 +11,7 @@ void ceremony_use_workers(unsigned workers) {
     means.workers = workers;
 }
 
-/* One other participant: its package, and its share for the first. */
+/* One other participant: its package, and its share for the last. */
 struct other {
     uint8_t *secret;
     struct dkg_round1_package package;
@@ -29,13 +29,16 @@ static void make_other(struct other *out, const struct ceremony *ceremony, uint1
          "part 1");
 }
 
-/* f(1) is the sum of the coefficients, which lie behind the identifier and a count. */
-static void share_for_first(struct dkg_round2_entry *out, const struct other *other, const struct ceremony *ceremony) {
+/* f(x) of the own x; the coefficients lie behind the identifier and a count. */
+static void share_for_own(struct dkg_round2_entry *out, const struct other *other, const struct ceremony *ceremony) {
     const uint8_t *at = other->secret + FROST_IDENTIFIER_BYTES + (ceremony->threshold < 128 ? 1 : 2);
+    struct scalar x;
+    scalar_set_u64(&x, ceremony->member);
     scalar_set_u64(&out->share, 0);
-    for (uint16_t k = 0; k < ceremony->threshold; k++) {
+    for (uint16_t k = ceremony->threshold; k-- > 0;) {
         struct scalar coefficient;
         must(scalar_decode(&coefficient, at + (size_t)k * SCALAR_BYTES), "coefficient");
+        scalar_mul(&out->share, &out->share, &x);
         scalar_add(&out->share, &out->share, &coefficient);
     }
 }
@@ -46,7 +49,7 @@ void ceremony_make(struct ceremony *out, uint16_t threshold, uint16_t members) {
     struct frost_identifier culprit;
     memset(out, 0, sizeof *out);
     out->threshold = threshold;
-    out->members = members;
+    out->members = out->member = members;
     out->secret_len = dkg_round1_secret_bytes(threshold, members);
     out->round2_secret_len = dkg_round2_secret_bytes(threshold, members);
     out->round2_secret = calloc(out->round2_secret_len, 1);
@@ -54,18 +57,19 @@ void ceremony_make(struct ceremony *out, uint16_t threshold, uint16_t members) {
     out->received = calloc(members, sizeof *out->received);
     out->sent = calloc(members, sizeof *out->sent);
     must(out->round2_secret && out->peers && out->received && out->sent, "memory");
-    make_other(&own, out, 1);
+    make_other(&own, out, out->member);
     out->secret = own.secret;
     buffer_init(&out->raw);
     must(dkg_round1_package_encode(&out->raw, &own.package) == SIGNER_OK, "encode");
     dkg_round1_package_free(&own.package);
     for (uint16_t i = 0; i + 1 < members; i++) {
         struct other other;
-        make_other(&other, out, (uint16_t)(i + 2));
-        frost_identifier_from_member(&out->peers[i].sender, (uint16_t)(i + 2));
+        uint16_t sender = (uint16_t)(i + 1);
+        make_other(&other, out, sender);
+        frost_identifier_from_member(&out->peers[i].sender, sender);
         out->peers[i].package = other.package;
         out->received[i].peer = out->peers[i].sender;
-        share_for_first(&out->received[i], &other, out);
+        share_for_own(&out->received[i], &other, out);
         free(other.secret);
     }
     must(dkg_part2(out->sent, out->round2_secret, out->round2_secret_len, out->secret, out->secret_len, out->peers,
@@ -73,7 +77,7 @@ void ceremony_make(struct ceremony *out, uint16_t threshold, uint16_t members) {
          "part 2");
 }
 
-/* What the first participant is sent, so that all of it can be decoded. */
+/* What the participant is sent, so that all of it can be decoded. */
 void ceremony_encode(struct ceremony *inout) {
     inout->encoded = calloc(inout->members, sizeof *inout->encoded);
     must(inout->encoded != NULL, "memory");
@@ -98,10 +102,10 @@ void ceremony_free(struct ceremony *inout) {
 void ceremony_give(const struct ceremony *ceremony, struct peer *peer) {
     struct buffer raw;
     buffer_init(&raw);
-    peer_say(peer, "ceremony 1 %u %u", ceremony->members, ceremony->threshold);
+    peer_say(peer, "ceremony %u %u %u", ceremony->member, ceremony->members, ceremony->threshold);
     peer_ask(peer);
     for (uint16_t i = 0; i + 1 < ceremony->members; i++) {
-        peer_say(peer, "peer %u", i + 2u);
+        peer_say(peer, "peer %u", i + 1u);
         buffer_clear(&raw);
         must(dkg_round1_package_encode(&raw, &ceremony->peers[i].package) == SIGNER_OK, "encode");
         peer_say_hex(peer, raw.data, raw.len);
@@ -119,7 +123,7 @@ void run_part1(void *ceremony, uint64_t count) {
     struct ceremony *own = ceremony;
     for (uint64_t i = 0; i < count; i++) {
         struct other made;
-        make_other(&made, own, 1);
+        make_other(&made, own, own->member);
         free(made.secret);
         dkg_round1_package_free(&made.package);
     }
