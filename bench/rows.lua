@@ -17,6 +17,14 @@ rows.calls = {
     verify_open = "verify_signature_share", part1 = "dkg_part1", part2 = "dkg_part2", part3 = "dkg_part3",
 }
 
+-- Key generation on one worker thread and on more.
+rows.workers = { "parse_all", "part2", "part3", "dkg_part2", "dkg_part3", "calm" }
+rows.worker_titles = {
+    parse_all = "all round-1 packages parsed", part2 = "DKG part 2", part3 = "DKG part 3",
+    dkg_part2 = "`dkg_part2` through the Lua module", dkg_part3 = "`dkg_part3` through the Lua module",
+    calm = "arithmetic alone at the same time",
+}
+
 --- @return string|nil  "goal", "must" or "below"; nil without a ratio or a target
 function rows.verdict(row)
     if not row.ratio or not row.must then return nil end
