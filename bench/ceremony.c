@@ -5,7 +5,13 @@
 #include "base/workers.h"
 #include "signing.h"
 
-static struct dkg_means means = {.random = "weights of a bench", .workers = 1};
+static struct dkg_means means = {.workers = 1};
+
+/* How many halves of a weight are left depends on it. */
+static const struct dkg_means *fresh_means(void) {
+    randombytes_buf(means.random, sizeof means.random);
+    return &means;
+}
 
 void ceremony_use_workers(unsigned workers) {
     means.workers = workers;
@@ -73,7 +79,7 @@ void ceremony_make(struct ceremony *out, uint16_t threshold, uint16_t members) {
         free(other.secret);
     }
     must(dkg_part2(out->sent, out->round2_secret, out->round2_secret_len, out->secret, out->secret_len, out->peers,
-                   members - 1u, &means, &culprit, &has_culprit) == SIGNER_OK,
+                   members - 1u, fresh_means(), &culprit, &has_culprit) == SIGNER_OK,
          "part 2");
 }
 
@@ -135,7 +141,7 @@ void run_part2(void *ceremony, uint64_t count) {
     struct frost_identifier culprit;
     for (uint64_t i = 0; i < count; i++)
         must(dkg_part2(own->sent, own->round2_secret, own->round2_secret_len, own->secret, own->secret_len, own->peers,
-                       own->members - 1u, &means, &culprit, &has_culprit) == SIGNER_OK,
+                       own->members - 1u, fresh_means(), &culprit, &has_culprit) == SIGNER_OK,
              "part 2");
 }
 
@@ -147,7 +153,7 @@ void run_part3(void *ceremony, uint64_t count) {
         struct frost_key_package key;
         struct frost_public_package keys;
         must(dkg_part3(&key, &keys, own->round2_secret, own->round2_secret_len, own->peers, own->members - 1u,
-                       own->received, own->members - 1u, &means, &culprit, &has_culprit) == SIGNER_OK,
+                       own->received, own->members - 1u, fresh_means(), &culprit, &has_culprit) == SIGNER_OK,
              "part 3");
         frost_key_package_clear(&key);
         frost_public_package_free(&keys);
