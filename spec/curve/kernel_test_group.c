@@ -74,9 +74,11 @@ void test_group(const struct pool *pool, unsigned rounds) {
     }
 }
 
+#define TERMS_MAX (2 * BUCKET_TERMS_MAX)
+
 struct product {
-    struct scalar factors[700];
-    struct point_term terms[700];
+    struct scalar factors[TERMS_MAX + 1];
+    struct point_term terms[TERMS_MAX + 1];
     struct scalar log; /* of the sum */
 };
 
@@ -126,11 +128,33 @@ static void test_product(const struct pool *pool, size_t count) {
     must(kernel_is_identity(&cancels, product.terms, count) && cancels == expected.infinity, "a sum that cancels");
 }
 
+/* One term many times over, or with its opposite by turns: all of it meets in a place, or in a bucket. */
+static void test_equal_terms(const struct pool *pool, size_t count) {
+    static struct point_term terms[2 * BUCKET_TERMS_MIN];
+    struct scalar factor, minus, log, times;
+    struct point ours, expected;
+    size_t at = chance() % POOL;
+    bool opposites = chance() % 2;
+    chance_scalar(&factor);
+    scalar_negate(&minus, &factor);
+    for (size_t i = 0; i < count; i++)
+        terms[i] = (struct point_term){opposites && i % 2 ? &minus : &factor, &pool->points[at]};
+    must(kernel_multi_mul(&ours, terms, count), "a sum without an answer");
+    scalar_set_u64(&times, opposites ? count % 2 : count);
+    scalar_mul(&log, &pool->logs[at], &factor);
+    scalar_mul(&log, &log, &times);
+    must(point_mul_base(&expected, &log) == SIGNER_OK && point_equal(&ours, &expected), "a sum of equal terms");
+}
+
 void test_sums(const struct pool *pool, unsigned rounds) {
     for (unsigned i = 0; i < rounds; i++)
         test_product(pool, i % 64 ? chance() % 8 : chance() % 40);
     for (unsigned i = 0; i < rounds / 1000; i++)
         test_product(pool, 100 + chance() % 560);
+    for (unsigned i = 0; i < rounds / 10000; i++) /* more than one pass of buckets */
+        test_product(pool, TERMS_MAX - chance() % 40);
+    for (unsigned i = 0; i < rounds / 1000; i++)
+        test_equal_terms(pool, 1 + chance() % (2 * BUCKET_TERMS_MIN));
 }
 
 /* -- polynomials --------------------------------------------------------------------------------------- */

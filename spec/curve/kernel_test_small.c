@@ -112,13 +112,13 @@ static void add_term(struct sum *sum, const struct affine *point, uint64_t low, 
     term->halves[1] = (struct half){.value = high};
 }
 
-/* `copies` equal terms, so that both ways of summing are taken, and a single point beside them. */
+/* `copies` equal terms, so that all ways of summing but the buckets are taken, and a single point beside them. */
 static void sum_every_term(const struct small_group *group, uint64_t factors, size_t copies) {
     for (uint64_t a = 0; a < group->order; a++) {
         for (uint64_t low = 0; low < factors; low++) {
             for (uint64_t high = 0; high < factors; high++) {
                 struct sum sum;
-                must(sum_begin(&sum, copies + 1, NULL), "memory");
+                must(sum_begin(&sum, copies, 1, NULL), "memory");
                 for (size_t i = 0; i < copies; i++)
                     add_term(&sum, &group->points[a], low, high);
                 sum.singles[sum.single_count++] = group->points[low % group->order];
@@ -127,6 +127,56 @@ static void sum_every_term(const struct small_group *group, uint64_t factors, si
                 sum_end(&sum, false);
             }
         }
+    }
+}
+
+/* Tables over one denominator: refused exactly where two of the multiples on the way are equal or opposite. */
+static void share_every_table(const struct small_group *group) {
+    for (uint64_t a = 0; a < group->order; a++) {
+        for (uint64_t b = 1; b < group->order; b++) {
+            struct sum sum;
+            struct field scale;
+            must(sum_begin(&sum, 2, 0, NULL), "memory");
+            add_term(&sum, &group->points[a], 1, 0);
+            add_term(&sum, &group->points[b], 1, 0);
+            bool shared = share_tables(&sum, &scale);
+            must(shared == (a > 0 && group->order > 2 * TABLE_ENTRIES), "small group: which tables can be shared");
+            for (size_t i = 0; shared && i < 2 * 2 * TABLE_ENTRIES; i++) {
+                const struct affine *entry =
+                    &sum.tables[i / 2 / TABLE_ENTRIES][i / TABLE_ENTRIES % 2][i % TABLE_ENTRIES];
+                uint64_t log = (i / 2 / TABLE_ENTRIES ? b : a) * (2 * (i % TABLE_ENTRIES) + 1);
+                struct jacobian value = {.x = entry->x, .y = entry->y, .z = scale};
+                expect(group, i / TABLE_ENTRIES % 2 ? log * group->lambda : log, &value, "small group: a shared table");
+            }
+            sum_end(&sum, false);
+        }
+    }
+}
+
+/* Terms of which every digit goes through all values and places, with single points and a multiple of G. */
+static void sum_by_buckets(const struct small_group *group, uint64_t rounds) {
+    static struct base_multiples multiples;
+    base_multiples_make(&multiples, &group->points[1]);
+    for (uint64_t round = 0; round < rounds; round++) {
+        struct sum sum;
+        uint64_t log = 0;
+        must(sum_begin(&sum, BUCKET_TERMS_MIN, 3, &multiples), "memory");
+        for (uint64_t i = 0; i < BUCKET_TERMS_MIN; i++) {
+            uint64_t at = round % 3 ? (round + i) % group->order : round % group->order, low = i + round,
+                     high = i * i % 67;
+            int place = (int)((i + round) % (DIGIT_PLACES - 9));
+            add_term(&sum, &group->points[at], 0, high);
+            struct half *half = &sum.terms[i].halves[0];
+            *half = (struct half){.value = (unsigned __int128)(low % 256) << place, .negative = i % 5 == 0};
+            uint64_t factor = (uint64_t)(half->value % group->order);
+            log += at * ((half->negative ? group->order - factor : factor) + group->lambda * high);
+        }
+        for (uint64_t i = 0; i < round % 4; i++, log += round)
+            sum.singles[sum.single_count++] = group->points[round % group->order];
+        sum.base[0].value = round;
+        sum_pass(&sum);
+        expect(group, log + round, &sum.total, "small group: a sum by buckets");
+        sum_end(&sum, false);
     }
 }
 
@@ -143,7 +193,7 @@ static void sum_multiples_of_base(const struct small_group *group) {
             struct sum sum;
             unsigned __int128 value = (unsigned __int128)low << place;
             bool beside = low % 2;
-            must(sum_begin(&sum, 2, &multiples), "memory");
+            must(sum_begin(&sum, 1, 1, &multiples), "memory");
             if (beside) add_term(&sum, &group->points[2], 5, 0);
             sum.base[0] = (struct half){.value = value, .negative = low % 5 == 0};
             sum.base[1] = (struct half){.value = low / 3};
@@ -185,13 +235,21 @@ void test_small_groups(void) {
     sum_every_term(&group, 13, 2);
     sum_every_term(&group, 13, 9);
     sum_every_term(&group, 5, 20);
+    sum_every_term(&group, 3, 70);
+    share_every_table(&group);
+    sum_by_buckets(&group, 300);
     sum_multiples_of_base(&group);
     evaluate_every_polynomial(&group, 0);
     evaluate_every_polynomial(&group, 100);
     make_group(&group, 199, &GENERATOR_199);
     add_every_pair(&group);
     sum_lists(&group);
-    sum_every_term(&group, 3, 7);
+    sum_every_term(&group, 16, 1);
+    sum_every_term(&group, 5, SUM_FEW);
+    sum_every_term(&group, 3, SUM_FEW + 1);
     sum_every_term(&group, 3, 20);
+    sum_every_term(&group, 2, 70);
+    share_every_table(&group);
+    sum_by_buckets(&group, 300);
     sum_multiples_of_base(&group);
 }

@@ -41,70 +41,101 @@ static inline void add_without_slope(const struct addition *addition) {
         *addition->out = (struct affine){.x = {{0}}};
 }
 
-static inline void add_with_slope(const struct addition *addition, const struct field *inverse) {
-    struct affine a = *addition->a, b = *addition->b;
-    struct field slope, t;
-    field_sub(&t, &b.x, &a.x);
-    if (__builtin_expect(field_is_zero(&t), 0)) { /* equal points */
-        struct field square;
-        field_sqr(&square, &a.x);
-        field_double(&slope, &square);
-        field_add(&slope, &slope, &square);
-    } else {
-        field_sub(&slope, &b.y, &a.y);
-    }
-    field_mul(&slope, &slope, inverse);
-    field_sqr(&t, &slope);
-    field_sub(&t, &t, &a.x);
-    field_sub(&addition->out->x, &t, &b.x);
-    field_sub(&t, &a.x, &addition->out->x);
-    field_mul(&t, &t, &slope);
-    field_sub(&addition->out->y, &t, &a.y);
-}
-
 static inline bool slope_is_zero(const struct slope *slope) {
     const uint64_t *limb = slope->divisor.limb;
     return (limb[0] | limb[1] | limb[2] | limb[3]) == 0;
 }
 
-/* The product of all divisors. */
-static inline void batch_multiply(const struct addition *additions, size_t count, struct slope *slopes,
-                                  struct field *product) {
-    *product = (struct field){{1, 0, 0, 0}};
+static inline void slope_dividend(struct field *out, const struct affine *a, const struct affine *b) {
+    struct field t;
+    field_sub(&t, &b->x, &a->x);
+    if (__builtin_expect(field_is_zero(&t), 0)) { /* equal points */
+        field_sqr(&t, &a->x);
+        field_double(out, &t);
+        field_add(out, out, &t);
+    } else {
+        field_sub(out, &b->y, &a->y);
+    }
+}
+
+/* Additions that have a slope, whose inverses stand in the place of the products: one, or two side by side, line by
+ * line, since one alone is a chain in which every multiplication waits for the last. */
+ALWAYS_INLINE void add_with_slopes(const struct addition *additions, const struct slope *slopes, size_t count) {
+    struct affine a[2], b[2], sum[2];
+    struct field slope[2], t[2];
     for (size_t i = 0; i < count; i++) {
+        a[i] = *additions[i].a;
+        b[i] = *additions[i].b;
+        slope_dividend(&slope[i], &a[i], &b[i]);
+    }
+    for (size_t i = 0; i < count; i++)
+        field_mul(&slope[i], &slope[i], &slopes[i].product);
+    for (size_t i = 0; i < count; i++)
+        field_sqr(&t[i], &slope[i]);
+    for (size_t i = 0; i < count; i++) {
+        field_sub(&t[i], &t[i], &a[i].x);
+        field_sub(&sum[i].x, &t[i], &b[i].x);
+        field_sub(&t[i], &a[i].x, &sum[i].x);
+    }
+    for (size_t i = 0; i < count; i++)
+        field_mul(&t[i], &t[i], &slope[i]);
+    for (size_t i = 0; i < count; i++) {
+        field_sub(&sum[i].y, &t[i], &a[i].y);
+        *additions[i].out = sum[i];
+    }
+}
+
+#define BATCH_CHAINS 2 /* of products, by turns: one alone would wait for itself at every step */
+
+/* The products of all divisors, one of each chain. */
+static inline void batch_multiply(const struct addition *additions, size_t count, struct slope *slopes,
+                                  struct field products[BATCH_CHAINS]) {
+    products[0] = products[1] = (struct field){{1, 0, 0, 0}};
+    for (size_t i = 0; i < count; i++) {
+        struct field *product = &products[i % BATCH_CHAINS];
         slope_divisor(&slopes[i].divisor, &additions[i]);
         slopes[i].product = *product;
         if (!slope_is_zero(&slopes[i])) field_mul(product, product, &slopes[i].divisor);
     }
 }
 
-/* From the inverse of that product to the inverse of every divisor, in the place of its product. */
-static inline void batch_invert(size_t count, struct slope *slopes, const struct field *of_product) {
-    struct field inverse = *of_product;
+/* From the inverses of those products to the inverse of every divisor, in the place of its product. */
+static inline void batch_invert(size_t count, struct slope *slopes, const struct field of_products[BATCH_CHAINS]) {
+    struct field inverses[BATCH_CHAINS] = {of_products[0], of_products[1]};
     for (size_t i = count; i-- > 0;) {
+        struct field *inverse = &inverses[i % BATCH_CHAINS];
         if (slope_is_zero(&slopes[i])) continue;
-        field_mul(&slopes[i].product, &slopes[i].product, &inverse);
-        field_mul(&inverse, &inverse, &slopes[i].divisor);
+        field_mul(&slopes[i].product, &slopes[i].product, inverse);
+        field_mul(inverse, inverse, &slopes[i].divisor);
     }
 }
 
 static inline void batch_finish(const struct addition *additions, size_t count, const struct slope *slopes) {
-    for (size_t i = 0; i < count; i++) {
-        if (slope_is_zero(&slopes[i]))
-            add_without_slope(&additions[i]);
-        else
-            add_with_slope(&additions[i], &slopes[i].product);
+    size_t i = 0;
+    while (i < count) {
+        if (slope_is_zero(&slopes[i])) {
+            add_without_slope(&additions[i++]);
+        } else if (i + 1 < count && !slope_is_zero(&slopes[i + 1])) {
+            add_with_slopes(&additions[i], &slopes[i], 2);
+            i += 2;
+        } else {
+            add_with_slopes(&additions[i], &slopes[i], 1);
+            i++;
+        }
     }
 }
 
 /* Runs the additions in their order; all inputs are read before the first is written for the slopes'
- * divisors, and each again right before its own result is written. So a result may take the place of an
- * input of an earlier addition or of its own, not of a later one. `slopes` has room for `count`. */
+ * divisors, and each again right before its own result, or its neighbour's, is written. So a result may take the place
+ * of an input of an earlier addition or of its own, not of a later one. `slopes` has room for `count`. */
 static inline void batch_add_scalar(const struct addition *additions, size_t count, struct slope *slopes) {
-    struct field product, inverse;
-    batch_multiply(additions, count, slopes, &product);
-    field_inverse(&inverse, &product);
-    batch_invert(count, slopes, &inverse);
+    struct field products[BATCH_CHAINS], inverses[BATCH_CHAINS], all;
+    batch_multiply(additions, count, slopes, products);
+    field_mul(&all, &products[0], &products[1]);
+    field_inverse(&all, &all);
+    field_mul(&inverses[0], &all, &products[1]);
+    field_mul(&inverses[1], &all, &products[0]);
+    batch_invert(count, slopes, inverses);
     batch_finish(additions, count, slopes);
 }
 

@@ -18,14 +18,14 @@ struct field {
     uint64_t limb[4];
 };
 
-static inline uint64_t field_add_limbs(struct field *out, const struct field *a, const uint64_t b[4]) {
+ALWAYS_INLINE uint64_t field_add_limbs(struct field *out, const struct field *a, const uint64_t b[4]) {
     uint64_t carry = limb_add(&out->limb[0], a->limb[0], b[0], 0);
     carry = limb_add(&out->limb[1], a->limb[1], b[1], carry);
     carry = limb_add(&out->limb[2], a->limb[2], b[2], carry);
     return limb_add(&out->limb[3], a->limb[3], b[3], carry);
 }
 
-static inline uint64_t field_sub_limbs(struct field *out, const struct field *a, const uint64_t b[4]) {
+ALWAYS_INLINE uint64_t field_sub_limbs(struct field *out, const struct field *a, const uint64_t b[4]) {
     uint64_t borrow = limb_sub(&out->limb[0], a->limb[0], b[0], 0);
     borrow = limb_sub(&out->limb[1], a->limb[1], b[1], borrow);
     borrow = limb_sub(&out->limb[2], a->limb[2], b[2], borrow);
@@ -34,24 +34,24 @@ static inline uint64_t field_sub_limbs(struct field *out, const struct field *a,
 
 /* An overflow of 2^256 comes back as FIELD_FOLD. Where that overflows once more, the value is below
  * FIELD_FOLD and the last addition cannot. */
-static inline void field_add(struct field *out, const struct field *a, const struct field *b) {
+ALWAYS_INLINE void field_add(struct field *out, const struct field *a, const struct field *b) {
     const uint64_t fold[4] = {(0 - field_add_limbs(out, a, b->limb)) & FIELD_FOLD, 0, 0, 0};
     if (__builtin_expect(field_add_limbs(out, out, fold) != 0, 0)) out->limb[0] += FIELD_FOLD;
 }
 
 /* The mirror image: after a second borrow the value is above 2^256 - FIELD_FOLD. */
-static inline void field_sub(struct field *out, const struct field *a, const struct field *b) {
+ALWAYS_INLINE void field_sub(struct field *out, const struct field *a, const struct field *b) {
     const uint64_t fold[4] = {(0 - field_sub_limbs(out, a, b->limb)) & FIELD_FOLD, 0, 0, 0};
     if (__builtin_expect(field_sub_limbs(out, out, fold) != 0, 0)) out->limb[0] -= FIELD_FOLD;
 }
 
-static inline void field_negate(struct field *out, const struct field *a) {
+ALWAYS_INLINE void field_negate(struct field *out, const struct field *a) {
     static const struct field zero;
     field_sub(out, &zero, a);
 }
 
 /* 512 bits to 256. */
-static inline void field_reduce(struct field *out, const uint64_t value[8]) {
+ALWAYS_INLINE void field_reduce(struct field *out, const uint64_t value[8]) {
     uint64_t carry = limb_mul(&out->limb[0], value[4], FIELD_FOLD, value[0], 0);
     carry = limb_mul(&out->limb[1], value[5], FIELD_FOLD, value[1], carry);
     carry = limb_mul(&out->limb[2], value[6], FIELD_FOLD, value[2], carry);
@@ -64,7 +64,7 @@ static inline void field_reduce(struct field *out, const uint64_t value[8]) {
     }
 }
 
-static inline void field_mul_portable(struct field *out, const struct field *a, const struct field *b) {
+ALWAYS_INLINE void field_mul_portable(struct field *out, const struct field *a, const struct field *b) {
     uint64_t product[8] = {0};
     limb_mul_row(product, a->limb[0], b->limb);
     limb_mul_row(product + 1, a->limb[1], b->limb);
@@ -73,8 +73,29 @@ static inline void field_mul_portable(struct field *out, const struct field *a, 
     field_reduce(out, product);
 }
 
-static inline void field_sqr_portable(struct field *out, const struct field *a) {
-    field_mul_portable(out, a, a);
+/* The mixed products once, doubled, then the squares on one chain of carries. */
+ALWAYS_INLINE void field_sqr_portable(struct field *out, const struct field *a) {
+    const uint64_t *limb = a->limb;
+    uint64_t product[8], low[4], high[4];
+    uint64_t carry = limb_mul(&product[1], limb[0], limb[1], 0, 0);
+    carry = limb_mul(&product[2], limb[0], limb[2], 0, carry);
+    product[4] = limb_mul(&product[3], limb[0], limb[3], 0, carry);
+    carry = limb_mul(&product[3], limb[1], limb[2], product[3], 0);
+    product[5] = limb_mul(&product[4], limb[1], limb[3], product[4], carry);
+    product[6] = limb_mul(&product[5], limb[2], limb[3], product[5], 0);
+    for (int i = 0; i < 4; i++)
+        high[i] = limb_mul(&low[i], limb[i], limb[i], 0, 0);
+    carry = 0;
+    for (int i = 1; i < 7; i++)
+        carry = limb_add(&product[i], product[i], product[i], carry);
+    product[7] = carry;
+    product[0] = low[0];
+    carry = limb_add(&product[1], product[1], high[0], 0);
+    for (int i = 1; i < 4; i++) {
+        carry = limb_add(&product[2 * i], product[2 * i], low[i], carry);
+        carry = limb_add(&product[2 * i + 1], product[2 * i + 1], high[i], carry);
+    }
+    field_reduce(out, product);
 }
 
 /* A file that is reached behind the check of the processor defines SIGNER_FIELD_ADX before this header. */
@@ -87,12 +108,12 @@ static inline void field_sqr_portable(struct field *out, const struct field *a) 
 #define field_sqr field_sqr_portable
 #endif
 
-static inline void field_double(struct field *out, const struct field *a) {
+ALWAYS_INLINE void field_double(struct field *out, const struct field *a) {
     field_add(out, a, a);
 }
 
 /* An odd value becomes even by adding p, which is odd. */
-static inline void field_halve(struct field *out, const struct field *a) {
+ALWAYS_INLINE void field_halve(struct field *out, const struct field *a) {
     static const uint64_t modulus[4] = {0 - FIELD_FOLD, UINT64_MAX, UINT64_MAX, UINT64_MAX};
     uint64_t mask = 0 - (a->limb[0] & 1);
     const uint64_t odd[4] = {modulus[0] & mask, modulus[1] & mask, modulus[2] & mask, modulus[3] & mask};

@@ -57,100 +57,107 @@ static inline void jacobian_set_infinity(struct jacobian *out) {
 }
 
 /* 3M + 4S; no point of an odd order has y = 0. With m = 3/2 X^2, s = Y^2, t = X s: X' = m^2 - 2t,
- * Y' = m (t - X') - s^2, Z' = Y Z. */
+ * Y' = m (t - X') - s^2, Z' = Y Z. Here and below, lines that follow each other do not wait for each other where
+ * that can be: the processor looks a few multiplications ahead. */
 static inline void jacobian_double(struct jacobian *inout) {
-    struct field m, s, t;
+    struct field m, s, t, x;
     if (inout->infinity) return;
-    field_mul(&inout->z, &inout->z, &inout->y);
-    field_sqr(&s, &inout->y);
     field_sqr(&m, &inout->x);
+    field_sqr(&s, &inout->y);
+    field_mul(&inout->z, &inout->z, &inout->y);
     field_mul(&t, &inout->x, &s);
-    field_sqr(&s, &s);
-    field_double(&inout->x, &m);
-    field_add(&m, &inout->x, &m);
+    field_double(&x, &m);
+    field_add(&m, &x, &m);
     field_halve(&m, &m);
-    field_sqr(&inout->x, &m);
-    field_sub(&inout->x, &inout->x, &t);
-    field_sub(&inout->x, &inout->x, &t);
+    field_sqr(&x, &m);
+    field_sqr(&s, &s);
+    field_sub(&x, &x, &t);
+    field_sub(&inout->x, &x, &t);
     field_sub(&t, &t, &inout->x);
     field_mul(&m, &m, &t);
     field_sub(&inout->y, &m, &s);
 }
 
-/* The common end of both additions: u1 = own x and s1 = own y brought to the common denominator,
- * h = difference of the x, r = difference of the y, z already multiplied by all but h. */
-static inline void add_finish(struct jacobian *inout, const struct field *u1, const struct field *s1,
-                              const struct field *h, const struct field *r) {
+/* The common end of all additions: x and y are the own ones brought to the common denominator, h = difference of
+ * the x, r = difference of the y, z already multiplied by all but h. */
+static inline void add_finish(struct jacobian *inout, const struct field *h, const struct field *r) {
     struct field hh, hhh, v, t;
-    if (field_is_zero(h)) {
-        if (field_is_zero(r))
-            jacobian_double(inout);
-        else
+    if (__builtin_expect(field_is_zero(h), 0)) {
+        if (!field_is_zero(r))
             jacobian_set_infinity(inout);
+        else
+            jacobian_double(inout);
         return;
     }
-    field_mul(&inout->z, &inout->z, h);
     field_sqr(&hh, h);
-    field_mul(&hhh, &hh, h);
-    field_mul(&v, u1, &hh);
     field_sqr(&t, r);
-    field_sub(&t, &t, &hhh);
+    field_mul(&inout->z, &inout->z, h);
+    field_mul(&v, &inout->x, &hh);
+    field_mul(&hhh, &hh, h);
     field_sub(&t, &t, &v);
-    field_sub(&inout->x, &t, &v);
+    field_sub(&t, &t, &v);
+    field_sub(&inout->x, &t, &hhh);
+    field_mul(&hhh, &hhh, &inout->y);
     field_sub(&v, &v, &inout->x);
     field_mul(&v, &v, r);
-    field_mul(&t, s1, &hhh);
-    field_sub(&inout->y, &v, &t);
+    field_sub(&inout->y, &v, &hhh);
+}
+
+/* What add_finish needs for inout + other, where `z` is inout's denominator on the curve of the other. */
+static inline void addend_differences(struct field *h, struct field *r, const struct jacobian *inout,
+                                      const struct affine *other, const struct field *z) {
+    struct field zz;
+    field_sqr(&zz, z);
+    field_mul(r, z, &other->y);
+    field_mul(h, &zz, &other->x);
+    field_mul(r, r, &zz);
+    field_sub(h, h, &inout->x);
+    field_sub(r, r, &inout->y);
 }
 
 /* 8M + 3S */
 static inline void jacobian_add_affine(struct jacobian *inout, const struct affine *other) {
-    struct field zz, h, r, u1, s1;
+    struct field h, r;
     if (affine_is_infinity(other)) return;
     if (inout->infinity) {
         *inout = (struct jacobian){.x = other->x, .y = other->y, .z = {{1, 0, 0, 0}}};
         return;
     }
-    u1 = inout->x;
-    s1 = inout->y;
-    field_sqr(&zz, &inout->z);
-    field_mul(&h, &other->x, &zz);
-    field_sub(&h, &h, &u1);
-    field_mul(&r, &zz, &inout->z);
-    field_mul(&r, &r, &other->y);
-    field_sub(&r, &r, &s1);
-    add_finish(inout, &u1, &s1, &h, &r);
+    addend_differences(&h, &r, inout, other, &inout->z);
+    add_finish(inout, &h, &r);
+}
+
+/* The same point on the curve that x * scale^2 and y * scale^3 lead to. */
+static inline void affine_scale(struct affine *inout, const struct field *scale) {
+    struct field power;
+    field_sqr(&power, scale);
+    field_mul(&inout->x, &inout->x, &power);
+    field_mul(&power, &power, scale);
+    field_mul(&inout->y, &inout->y, &power);
 }
 
 /* 12M + 4S */
 static inline void jacobian_add(struct jacobian *inout, const struct jacobian *other) {
-    struct field zz1, zz2, h, r, u1, s1;
+    struct field zz1, zz2, z1, h, r, t;
     if (other->infinity) return;
     if (inout->infinity) {
         *inout = *other;
         return;
     }
     struct jacobian addend = *other; /* may be inout itself */
-    field_sqr(&zz1, &inout->z);
+    z1 = inout->z;
+    field_sqr(&zz1, &z1);
     field_sqr(&zz2, &addend.z);
-    field_mul(&u1, &inout->x, &zz2);
+    field_mul(&t, &z1, &addend.y);
+    field_mul(&inout->y, &inout->y, &addend.z);
     field_mul(&h, &addend.x, &zz1);
-    field_sub(&h, &h, &u1);
-    field_mul(&s1, &zz2, &addend.z);
-    field_mul(&s1, &s1, &inout->y);
-    field_mul(&r, &zz1, &inout->z);
-    field_mul(&r, &r, &addend.y);
-    field_sub(&r, &r, &s1);
-    if (!field_is_zero(&h)) field_mul(&inout->z, &inout->z, &addend.z);
-    add_finish(inout, &u1, &s1, &h, &r);
-}
-
-static inline void affine_with_inverse(struct affine *out, const struct jacobian *in, const struct field *inverse) {
-    struct field zz, zzz;
-    field_sqr(&zz, inverse);
-    field_mul(&zzz, &zz, inverse);
-    field_mul(&out->x, &in->x, &zz);
-    field_mul(&out->y, &in->y, &zzz);
+    field_mul(&inout->x, &inout->x, &zz2);
+    field_mul(&r, &t, &zz1);
+    field_mul(&inout->y, &inout->y, &zz2);
+    field_mul(&inout->z, &z1, &addend.z);
+    field_sub(&h, &h, &inout->x);
+    field_sub(&r, &r, &inout->y);
+    add_finish(inout, &h, &r);
 }
 
 /* All to affine with one inversion; `scratch` holds `count` field elements. */
@@ -167,7 +174,8 @@ static inline void jacobian_normalize(struct affine *out, const struct jacobian 
         if (in[i].infinity) continue;
         field_mul(&own, &inverse, &scratch[i]);
         field_mul(&inverse, &inverse, &in[i].z);
-        affine_with_inverse(&out[i], &in[i], &own);
+        out[i] = (struct affine){.x = in[i].x, .y = in[i].y};
+        affine_scale(&out[i], &own);
     }
 }
 

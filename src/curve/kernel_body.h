@@ -8,7 +8,7 @@
 #include "curve/kernel.h"
 #include "curve/polynomial.h"
 #include "curve/power.h"
-#include "curve/sum.h"
+#include "curve/sum_pass.h"
 #ifdef SIGNER_VECTOR
 #include "curve/vector_power.h"
 #endif
@@ -54,16 +54,24 @@ static inline bool take_term(struct sum *sum, struct scalar *base, const struct 
     return split_halves(sum->terms[sum->count++].halves, term->factor);
 }
 
+static inline size_t count_factors(const struct point_term *terms, size_t count) {
+    size_t factors = 0;
+    for (size_t i = 0; i < count; i++)
+        factors += terms[i].point && terms[i].factor;
+    return factors;
+}
+
 /* `cancels`: they should, and where they do not, nothing of the factors is left on the heap (curve/point.h). */
 static inline bool sum_terms(struct jacobian *out, const struct point_term *terms, size_t count, bool cancels) {
     struct sum sum;
     struct scalar base = {{0}};
+    size_t factors = count_factors(terms, count);
     bool good = true;
     pthread_once(&base_multiples_once, make_base_multiples);
-    if (!sum_begin(&sum, count, &base_multiples)) return false;
+    if (!sum_begin(&sum, factors, count - factors, &base_multiples)) return false;
     for (size_t i = 0; i < count && good; i++) {
+        if (sum.count == sum.room || sum.single_count == sum.room) sum_pass(&sum);
         good = take_term(&sum, &base, &terms[i]);
-        if (sum.count == SUM_TERMS_MAX || sum.single_count == SUM_TERMS_MAX) sum_pass(&sum);
     }
     good = good && split_halves(sum.base, &base);
     if (good) sum_pass(&sum);

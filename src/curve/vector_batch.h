@@ -180,22 +180,24 @@ static inline void groups_finish(const struct addition *additions, size_t groups
 
 VECTOR_CODE_END
 
+#define BATCH_PRODUCTS (VECTOR_LANES + BATCH_CHAINS)
+
 /* Groups of eight first, then what is left over, all with one inversion. */
 static inline void batch_add_vector(const struct addition *additions, size_t count, struct slope *slopes) {
     size_t groups = count / VECTOR_LANES, grouped = groups * VECTOR_LANES;
-    struct field products[VECTOR_LANES + 1], before[VECTOR_LANES + 1], product = {{1, 0, 0, 0}}, inverse;
+    struct field products[BATCH_PRODUCTS], before[BATCH_PRODUCTS], product = {{1, 0, 0, 0}}, inverse;
     if (count < VECTOR_BATCH_MIN) {
         batch_add_scalar(additions, count, slopes);
         return;
     }
     groups_multiply(additions, groups, slopes, products);
     batch_multiply(additions + grouped, count - grouped, slopes + grouped, &products[VECTOR_LANES]);
-    for (int i = 0; i < VECTOR_LANES + 1; i++) {
+    for (int i = 0; i < BATCH_PRODUCTS; i++) {
         before[i] = product;
         field_mul(&product, &product, &products[i]);
     }
     field_inverse(&inverse, &product);
-    for (int i = VECTOR_LANES; i >= 0; i--) {
+    for (int i = BATCH_PRODUCTS - 1; i >= 0; i--) {
         field_mul(&before[i], &before[i], &inverse);
         field_mul(&inverse, &inverse, &products[i]);
     }

@@ -21,18 +21,6 @@
 #endif
 /* clang-format on */
 
-/* Values stay in registers only where everything is inlined. Sanitizers would take minutes over that. */
-#ifdef __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || __has_feature(thread_sanitizer)
-#define VECTOR_APART
-#endif
-#endif
-#if defined(VECTOR_APART) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define VECTOR_INLINE static inline
-#else
-#define VECTOR_INLINE static inline __attribute__((always_inline))
-#endif
-
 #define VECTOR_LANES 8
 #define VECTOR_LIMBS 5
 #define LIMB52_MASK 0xFFFFFFFFFFFFFll
@@ -49,7 +37,7 @@ static inline __m512i vector_set(int64_t value) {
 }
 
 /* Limbs below 2^62 to the weak form: what is above 2^256 comes back as FIELD_FOLD, then one chain of carries. */
-VECTOR_INLINE void field8_carry(struct field8 *inout) {
+ALWAYS_INLINE void field8_carry(struct field8 *inout) {
     const __m512i mask = vector_set(LIMB52_MASK);
     __m512i *limb = inout->limb;
     __m512i top = _mm512_srli_epi64(limb[4], 48);
@@ -68,7 +56,7 @@ struct product8 {
 
 /* The product modulo p, plus `plus` of limbs below 2^60: 2^260 is 16 * FIELD_FOLD. The bits of a limb above its
  * 52 count in the next. */
-VECTOR_INLINE void field8_reduce(struct field8 *out, const struct product8 *product, const struct field8 *plus) {
+ALWAYS_INLINE void field8_reduce(struct field8 *out, const struct product8 *product, const struct field8 *plus) {
     const __m512i fold = vector_set(FIELD_FOLD << 4), zero = _mm512_setzero_si512();
     const __m512i *t = product->limb;
     __m512i top = _mm512_madd52hi_epu64(zero, t[9], fold);
@@ -91,12 +79,12 @@ struct halves8 {
     __m512i low[2 * VECTOR_LIMBS - 1], high[2 * VECTOR_LIMBS - 1];
 };
 
-VECTOR_INLINE void halves8_clear(struct halves8 *out) {
+ALWAYS_INLINE void halves8_clear(struct halves8 *out) {
     for (int k = 0; k < 2 * VECTOR_LIMBS - 1; k++)
         out->low[k] = out->high[k] = _mm512_setzero_si512();
 }
 
-VECTOR_INLINE void halves8_put(struct halves8 *inout, const struct field8 *a, const struct field8 *b) {
+ALWAYS_INLINE void halves8_put(struct halves8 *inout, const struct field8 *a, const struct field8 *b) {
 #pragma GCC unroll 5
     for (int i = 0; i < VECTOR_LIMBS; i++) {
 #pragma GCC unroll 5
@@ -107,7 +95,7 @@ VECTOR_INLINE void halves8_put(struct halves8 *inout, const struct field8 *a, co
     }
 }
 
-VECTOR_INLINE void halves8_join(struct product8 *out, const struct halves8 *in) {
+ALWAYS_INLINE void halves8_join(struct product8 *out, const struct halves8 *in) {
     out->limb[0] = in->low[0];
     out->limb[9] = in->high[8];
     for (int k = 1; k < 2 * VECTOR_LIMBS - 1; k++)
@@ -115,7 +103,7 @@ VECTOR_INLINE void halves8_join(struct product8 *out, const struct halves8 *in) 
 }
 
 /* The mixed products once, doubled, then the squares. */
-VECTOR_INLINE void product8_square(struct product8 *out, const struct field8 *a) {
+ALWAYS_INLINE void product8_square(struct product8 *out, const struct field8 *a) {
     struct halves8 halves;
     halves8_clear(&halves);
 #pragma GCC unroll 5
@@ -140,13 +128,13 @@ VECTOR_INLINE void product8_square(struct product8 *out, const struct field8 *a)
 
 /* -- sums: the parts leave limbs above their bits, and what ends a sum carries them ----------------- */
 
-VECTOR_INLINE void field8_set_zero(struct field8 *out) {
+ALWAYS_INLINE void field8_set_zero(struct field8 *out) {
     for (int i = 0; i < VECTOR_LIMBS; i++)
         out->limb[i] = _mm512_setzero_si512();
 }
 
 /* inout += factor * 2p, whose limbs lie above those of `factor` weak values. */
-VECTOR_INLINE void field8_lift(struct field8 *inout, int64_t factor) {
+ALWAYS_INLINE void field8_lift(struct field8 *inout, int64_t factor) {
     inout->limb[0] = _mm512_add_epi64(inout->limb[0], vector_set(factor * 2 * (LIMB52_MASK + 1 - (int64_t)FIELD_FOLD)));
     for (int i = 1; i < VECTOR_LIMBS - 1; i++)
         inout->limb[i] = _mm512_add_epi64(inout->limb[i], vector_set(factor * 2 * LIMB52_MASK));
@@ -154,25 +142,25 @@ VECTOR_INLINE void field8_lift(struct field8 *inout, int64_t factor) {
 }
 
 /* inout += a * 2^shift */
-VECTOR_INLINE void field8_put(struct field8 *inout, const struct field8 *a, unsigned shift) {
+ALWAYS_INLINE void field8_put(struct field8 *inout, const struct field8 *a, unsigned shift) {
     for (int i = 0; i < VECTOR_LIMBS; i++)
         inout->limb[i] = _mm512_add_epi64(inout->limb[i], _mm512_slli_epi64(a->limb[i], shift));
 }
 
 /* inout -= a * 2^shift; lifted by 2^shift before */
-VECTOR_INLINE void field8_take(struct field8 *inout, const struct field8 *a, unsigned shift) {
+ALWAYS_INLINE void field8_take(struct field8 *inout, const struct field8 *a, unsigned shift) {
     for (int i = 0; i < VECTOR_LIMBS; i++)
         inout->limb[i] = _mm512_sub_epi64(inout->limb[i], _mm512_slli_epi64(a->limb[i], shift));
 }
 
-VECTOR_INLINE void field8_add(struct field8 *out, const struct field8 *a, const struct field8 *b) {
+ALWAYS_INLINE void field8_add(struct field8 *out, const struct field8 *a, const struct field8 *b) {
     struct field8 sum = *a;
     field8_put(&sum, b, 0);
     field8_carry(&sum);
     *out = sum;
 }
 
-VECTOR_INLINE void field8_sub(struct field8 *out, const struct field8 *a, const struct field8 *b) {
+ALWAYS_INLINE void field8_sub(struct field8 *out, const struct field8 *a, const struct field8 *b) {
     struct field8 sum = *a;
     field8_lift(&sum, 1);
     field8_take(&sum, b, 0);
@@ -182,7 +170,7 @@ VECTOR_INLINE void field8_sub(struct field8 *out, const struct field8 *a, const 
 
 /* -- products, plus a sum that is not carried -------------------------------------------------------------- */
 
-VECTOR_INLINE void field8_mul_plus(struct field8 *out, const struct field8 *a, const struct field8 *b,
+ALWAYS_INLINE void field8_mul_plus(struct field8 *out, const struct field8 *a, const struct field8 *b,
                                    const struct field8 *plus) {
     struct halves8 halves;
     struct product8 product;
@@ -193,7 +181,7 @@ VECTOR_INLINE void field8_mul_plus(struct field8 *out, const struct field8 *a, c
 }
 
 /* 2 a * b */
-VECTOR_INLINE void field8_mul_double(struct field8 *out, const struct field8 *a, const struct field8 *b) {
+ALWAYS_INLINE void field8_mul_double(struct field8 *out, const struct field8 *a, const struct field8 *b) {
     struct halves8 halves;
     struct product8 product;
     struct field8 zero;
@@ -207,7 +195,7 @@ VECTOR_INLINE void field8_mul_double(struct field8 *out, const struct field8 *a,
 }
 
 /* a * b + c * d */
-VECTOR_INLINE void field8_mul_twice(struct field8 *out, const struct field8 *a, const struct field8 *b,
+ALWAYS_INLINE void field8_mul_twice(struct field8 *out, const struct field8 *a, const struct field8 *b,
                                     const struct field8 *c, const struct field8 *d) {
     struct halves8 halves;
     struct product8 product;
@@ -220,14 +208,14 @@ VECTOR_INLINE void field8_mul_twice(struct field8 *out, const struct field8 *a, 
     field8_reduce(out, &product, &zero);
 }
 
-VECTOR_INLINE void field8_sqr_plus(struct field8 *out, const struct field8 *a, const struct field8 *plus) {
+ALWAYS_INLINE void field8_sqr_plus(struct field8 *out, const struct field8 *a, const struct field8 *plus) {
     struct product8 product;
     product8_square(&product, a);
     field8_reduce(out, &product, plus);
 }
 
 /* 9 a^2 + plus */
-VECTOR_INLINE void field8_nine_sqr_plus(struct field8 *out, const struct field8 *a, const struct field8 *plus) {
+ALWAYS_INLINE void field8_nine_sqr_plus(struct field8 *out, const struct field8 *a, const struct field8 *plus) {
     struct product8 product;
     product8_square(&product, a);
     for (int k = 0; k < 2 * VECTOR_LIMBS; k++)
@@ -235,13 +223,13 @@ VECTOR_INLINE void field8_nine_sqr_plus(struct field8 *out, const struct field8 
     field8_reduce(out, &product, plus);
 }
 
-VECTOR_INLINE void field8_mul(struct field8 *out, const struct field8 *a, const struct field8 *b) {
+ALWAYS_INLINE void field8_mul(struct field8 *out, const struct field8 *a, const struct field8 *b) {
     struct field8 zero;
     field8_set_zero(&zero);
     field8_mul_plus(out, a, b, &zero);
 }
 
-VECTOR_INLINE void field8_sqr(struct field8 *out, const struct field8 *a) {
+ALWAYS_INLINE void field8_sqr(struct field8 *out, const struct field8 *a) {
     struct field8 zero;
     field8_set_zero(&zero);
     field8_sqr_plus(out, a, &zero);
@@ -249,19 +237,19 @@ VECTOR_INLINE void field8_sqr(struct field8 *out, const struct field8 *a) {
 
 /* -- lanes -------------------------------------------------------------------------------------------- */
 
-VECTOR_INLINE void field8_set_one(struct field8 *out) {
+ALWAYS_INLINE void field8_set_one(struct field8 *out) {
     field8_set_zero(out);
     out->limb[0] = vector_set(1);
 }
 
 /* Lanes of `mask` from `other`. */
-VECTOR_INLINE void field8_blend(struct field8 *inout, __mmask8 mask, const struct field8 *other) {
+ALWAYS_INLINE void field8_blend(struct field8 *inout, __mmask8 mask, const struct field8 *other) {
     for (int i = 0; i < VECTOR_LIMBS; i++)
         inout->limb[i] = _mm512_mask_mov_epi64(inout->limb[i], mask, other->limb[i]);
 }
 
 /* The lanes that are zero modulo p: in weak form these are 0 and p alone. */
-VECTOR_INLINE __mmask8 field8_zeros(const struct field8 *a) {
+ALWAYS_INLINE __mmask8 field8_zeros(const struct field8 *a) {
     const __m512i zero = _mm512_setzero_si512();
     __m512i middle = _mm512_and_si512(_mm512_and_si512(a->limb[1], a->limb[2]), a->limb[3]);
     __m512i any = zero;
@@ -274,7 +262,7 @@ VECTOR_INLINE __mmask8 field8_zeros(const struct field8 *a) {
 }
 
 /* From four limbs of 64 bits, one vector each. */
-VECTOR_INLINE void field8_from_limbs(struct field8 *out, const __m512i in[4]) {
+ALWAYS_INLINE void field8_from_limbs(struct field8 *out, const __m512i in[4]) {
     const __m512i mask = vector_set(LIMB52_MASK);
     out->limb[0] = _mm512_and_si512(in[0], mask);
     out->limb[1] = _mm512_and_si512(_mm512_or_si512(_mm512_srli_epi64(in[0], 52), _mm512_slli_epi64(in[1], 12)), mask);
@@ -283,7 +271,7 @@ VECTOR_INLINE void field8_from_limbs(struct field8 *out, const __m512i in[4]) {
     out->limb[4] = _mm512_srli_epi64(in[3], 16);
 }
 
-VECTOR_INLINE void field8_to_limbs(__m512i out[4], const struct field8 *in) {
+ALWAYS_INLINE void field8_to_limbs(__m512i out[4], const struct field8 *in) {
     struct field8 value = *in;
     field8_carry(&value); /* below 2^256 now */
     out[0] = _mm512_or_si512(value.limb[0], _mm512_slli_epi64(value.limb[1], 52));
@@ -292,7 +280,7 @@ VECTOR_INLINE void field8_to_limbs(__m512i out[4], const struct field8 *in) {
     out[3] = _mm512_or_si512(_mm512_srli_epi64(value.limb[3], 36), _mm512_slli_epi64(value.limb[4], 16));
 }
 
-VECTOR_INLINE void field8_load(struct field8 *out, const struct field in[VECTOR_LANES]) {
+ALWAYS_INLINE void field8_load(struct field8 *out, const struct field in[VECTOR_LANES]) {
     uint64_t columns[4][VECTOR_LANES];
     __m512i limbs[4];
     for (int lane = 0; lane < VECTOR_LANES; lane++)
@@ -303,7 +291,7 @@ VECTOR_INLINE void field8_load(struct field8 *out, const struct field in[VECTOR_
     field8_from_limbs(out, limbs);
 }
 
-VECTOR_INLINE void field8_store(struct field out[VECTOR_LANES], const struct field8 *in) {
+ALWAYS_INLINE void field8_store(struct field out[VECTOR_LANES], const struct field8 *in) {
     uint64_t columns[4][VECTOR_LANES];
     __m512i limbs[4];
     field8_to_limbs(limbs, in);

@@ -1,7 +1,8 @@
-/* Few terms of a sum by chains of eight lanes: a part of sum.h, with the vector instructions. */
+/* Few terms of a sum by chains of eight lanes. A part of sum.h, with the vector instructions. */
 #ifndef SIGNER_CURVE_VECTOR_PASS_H
 #define SIGNER_CURVE_VECTOR_PASS_H
 
+#include "curve/sum.h"
 #include "curve/vector_sum.h"
 
 #define CHAIN_LANES_MAX (CHAIN_VECTORS * VECTOR_LANES)
@@ -110,7 +111,6 @@ static inline bool pass_in_lanes(struct sum *sum) {
     for (size_t i = 0; i < sum->single_count; i++)
         jacobian_add_affine(&total, &sum->singles[i]);
     jacobian_add(&sum->total, &total);
-    sum_clear(sum);
     return true;
 }
 
