@@ -39,8 +39,8 @@ struct vault {
     pthread_mutex_t lock;
     _Atomic size_t references;
     uint64_t process;
-    bool must_lock;
-    bool refused; /* the refusal has been told on stderr */
+    atomic_bool must_lock; /* written under the lock */
+    bool refused;          /* the refusal has been told on stderr */
     struct arena arena;
     struct slot *slots;
     uint32_t slots_used; /* entries ever handed out */
@@ -219,7 +219,7 @@ void vault_destroy(struct vault *vault) {
 }
 
 void vault_set_must_lock(struct vault *vault, bool must_lock) {
-    if (!enter(vault)) return;
+    if (atomic_load(&vault->must_lock) == must_lock || !enter(vault)) return;
     if (must_lock && !vault->must_lock) arena_lock_again(&vault->arena);
     vault->must_lock = must_lock;
     leave(vault);
@@ -313,7 +313,7 @@ void vault_release_taken(struct vault *vault, void *memory) {
 }
 
 void vault_wipe(struct vault *vault, vault_handle handle) {
-    if (!enter(vault)) return;
+    if (handle == 0 || !enter(vault)) return;
     struct slot *slot = live_slot(vault, handle);
     if (slot) release(vault, slot);
     leave(vault);

@@ -22,7 +22,7 @@ static const char *process_environment(void *context, const char *name) {
 
 void settings_init(struct settings *settings) {
     memset(settings, 0, sizeof *settings);
-    pthread_rwlock_init(&settings->lock, NULL);
+    pthread_mutex_init(&settings->lock, NULL);
     settings->environment = process_environment;
 }
 
@@ -32,7 +32,7 @@ void settings_free(struct settings *settings) {
         free(settings->value[i]);
         settings->value[i] = NULL;
     }
-    pthread_rwlock_destroy(&settings->lock);
+    pthread_mutex_destroy(&settings->lock);
 }
 
 /* -- the two sources ---------------------------------------------------------------------------- */
@@ -48,12 +48,8 @@ static bool is_word(const char *text, const char *word) {
 }
 
 /* Sets a flag once; true for the call that set it. */
-static bool first_time(struct settings *settings, bool *flag) {
-    pthread_rwlock_wrlock(&settings->lock);
-    bool first = !*flag;
-    *flag = true;
-    pthread_rwlock_unlock(&settings->lock);
-    return first;
+static bool first_time(atomic_bool *flag) {
+    return !atomic_load_explicit(flag, memory_order_relaxed) && !atomic_exchange(flag, true);
 }
 
 static const char *variable(struct settings *settings, enum setting setting) {
@@ -61,28 +57,25 @@ static const char *variable(struct settings *settings, enum setting setting) {
     return settings->environment(settings->environment_context, setting_info(setting)->variable);
 }
 
+/* The text in its source, NULL when it is unset: to be read at once, a host may change its environment. */
+static const char *source_text(struct settings *settings, enum setting setting) {
+    return atomic_load(&settings->installed) ? settings->value[setting] : variable(settings, setting);
+}
+
 /* CFG-3: one warning when a setting comes from the environment outside development. */
 static void warn_environment(struct settings *settings) {
+    if (atomic_load(&settings->installed) || atomic_load(&settings->warned_environment)) return;
     const char *profile = variable(settings, SETTING_PROFILE);
     if (profile && is_word(profile, "development")) return;
-    if (first_time(settings, &settings->warned_environment))
+    if (first_time(&settings->warned_environment))
         notice("no configuration is installed; settings are read from the environment");
 }
 
 enum signer_error settings_copy(struct settings *settings, enum setting setting, char **out, struct failure *why) {
-    *out = NULL;
-    pthread_rwlock_rdlock(&settings->lock);
-    bool installed = settings->installed;
-    const char *text = installed ? settings->value[setting] : variable(settings, setting);
-    bool set = text != NULL;
-    if (set) {
-        size_t len = strlen(text);
-        *out = signer_malloc(len + 1);
-        if (*out) memcpy(*out, text, len + 1);
-    }
-    pthread_rwlock_unlock(&settings->lock);
-    if (set && !*out) return fail_plain(why, ERR_OUT_OF_MEMORY);
-    if (!installed && setting != SETTING_PROFILE) warn_environment(settings);
+    const char *text = source_text(settings, setting);
+    *out = text ? signer_strdup(text) : NULL;
+    if (text && !*out) return fail_plain(why, ERR_OUT_OF_MEMORY);
+    if (setting != SETTING_PROFILE) warn_environment(settings);
     return SIGNER_OK;
 }
 
@@ -93,10 +86,7 @@ static bool settings_text(struct settings *settings, enum setting setting, char 
 
 /* Name of a setting as its present source spells it. */
 static const char *source_name(struct settings *settings, enum setting setting) {
-    pthread_rwlock_rdlock(&settings->lock);
-    bool installed = settings->installed;
-    pthread_rwlock_unlock(&settings->lock);
-    return installed ? setting_info(setting)->member : setting_info(setting)->variable;
+    return atomic_load(&settings->installed) ? setting_info(setting)->member : setting_info(setting)->variable;
 }
 
 static enum signer_error family_error(enum setting_family family) {
@@ -126,12 +116,10 @@ static enum signer_error bad_value(struct settings *settings, enum setting setti
 
 /* Without a copy: running out of memory must not turn one profile into the other. */
 bool settings_is_production(struct settings *settings) {
-    pthread_rwlock_rdlock(&settings->lock);
-    const char *text = settings->installed ? settings->value[SETTING_PROFILE] : variable(settings, SETTING_PROFILE);
+    const char *text = source_text(settings, SETTING_PROFILE);
     bool development = text && is_word(text, "development");
     bool unknown = text && !development && !setting_is_blank(text) && !is_word(text, "production");
-    pthread_rwlock_unlock(&settings->lock);
-    if (unknown && first_time(settings, &settings->warned_profile))
+    if (unknown && first_time(&settings->warned_profile))
         notice("%s is neither production nor development; production rules hold",
                setting_info(SETTING_PROFILE)->variable);
     return !development;
@@ -157,13 +145,10 @@ static enum signer_error parse_count(struct settings *settings, enum setting set
 
 enum signer_error settings_optional_u64(struct settings *settings, enum setting setting, uint64_t *out, bool *set,
                                         struct failure *why) {
-    char *text;
-    enum signer_error error = settings_copy(settings, setting, &text, why);
-    if (error) return error;
+    const char *text = source_text(settings, setting);
+    warn_environment(settings);
     *set = text != NULL;
-    if (text) error = parse_count(settings, setting, text, out, why);
-    free(text);
-    return error;
+    return text ? parse_count(settings, setting, text, out, why) : SIGNER_OK;
 }
 
 enum signer_error settings_u64(struct settings *settings, enum setting setting, uint64_t *out, struct failure *why) {
@@ -177,14 +162,12 @@ enum signer_error settings_u64(struct settings *settings, enum setting setting, 
 }
 
 enum signer_error settings_flag(struct settings *settings, enum setting setting, bool *out, struct failure *why) {
-    char *text;
-    enum signer_error error = settings_copy(settings, setting, &text, why);
-    if (error) return error;
+    const char *text = source_text(settings, setting);
+    warn_environment(settings);
     *out = false;
     if (text && !setting_parse_flag(text, out))
-        error = bad_value(settings, setting, why, "not one of true, false, yes, no, on, off, 1, 0");
-    free(text);
-    return error;
+        return bad_value(settings, setting, why, "not one of true, false, yes, no, on, off, 1, 0");
+    return SIGNER_OK;
 }
 
 static int word_index(enum setting setting, const char *text) {
@@ -390,7 +373,7 @@ static void warn_gate(struct settings *settings, enum setting setting, bool on, 
 void settings_warn_start(struct settings *settings, size_t local_seats) {
     bool on = true;
     char *text;
-    if (!first_time(settings, &settings->warned_start)) return;
+    if (!first_time(&settings->warned_start)) return;
     if (!settings_provenance_enforced(settings, &on, NULL))
         warn_gate(settings, SETTING_ENFORCE_PROVENANCE_GATE, on, "the provenance gate");
     if (!settings_flag(settings, SETTING_ENFORCE_ADMISSION_POLICY, &on, NULL))
@@ -422,13 +405,28 @@ void settings_warn_start(struct settings *settings, size_t local_seats) {
 /* -- policy scripts ----------------------------------------------------------------------------------------------- */
 
 void settings_publish_policy(struct settings *settings, enum policy_hook hook, const uint8_t sha256[32]) {
-    pthread_rwlock_wrlock(&settings->lock);
-    memcpy(settings->policy_sha256[hook], sha256, 32);
-    pthread_rwlock_unlock(&settings->lock);
+    struct policy_digest *digest = &settings->policies[hook];
+    uint64_t words[4];
+    uint8_t present[32];
+    settings_policy(settings, hook, present);
+    if (memcmp(present, sha256, sizeof present) == 0) return;
+    memcpy(words, sha256, sizeof words);
+    pthread_mutex_lock(&settings->lock);
+    atomic_fetch_add(&digest->turn, 1);
+    for (size_t i = 0; i < 4; i++)
+        atomic_store(&digest->words[i], words[i]);
+    atomic_fetch_add(&digest->turn, 1);
+    pthread_mutex_unlock(&settings->lock);
 }
 
 void settings_policy(struct settings *settings, enum policy_hook hook, uint8_t sha256[32]) {
-    pthread_rwlock_rdlock(&settings->lock);
-    memcpy(sha256, settings->policy_sha256[hook], 32);
-    pthread_rwlock_unlock(&settings->lock);
+    struct policy_digest *digest = &settings->policies[hook];
+    uint64_t words[4];
+    unsigned before;
+    do {
+        before = atomic_load(&digest->turn);
+        for (size_t i = 0; i < 4; i++)
+            words[i] = atomic_load(&digest->words[i]);
+    } while (before % 2 != 0 || atomic_load(&digest->turn) != before);
+    memcpy(sha256, words, sizeof words);
 }

@@ -7,6 +7,7 @@
 #define SIGNER_SESSION_SETTINGS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -69,20 +70,27 @@ bool setting_is_blank(const char *text);
 /* The operator's scripts that the engine asks (policy-and-lifecycle 14.4). */
 enum policy_hook { POLICY_HOOK_FIREWALL, POLICY_HOOK_DKG_ADMISSION, POLICY_HOOK_QUARANTINE, POLICY_HOOK_COUNT };
 
+/* SHA-256 of a script, read without a lock: two readings of `turn` that are equal and even had no writer between. */
+struct policy_digest {
+    atomic_uint turn;
+    _Atomic uint64_t words[4];
+};
+
+/* Read without a lock: every call asks several times, on every thread. */
 struct settings {
-    pthread_rwlock_t lock;
-    bool installed;
+    pthread_mutex_t lock;  /* of those that write */
+    atomic_bool installed; /* once set, what follows stays as it is */
     char fingerprint[65];
     char *value[SETTING_COUNT]; /* installed texts; NULL = absent. Never the state key. */
     /* Environment source; getenv unless a test or a module engine gives its own. */
     const char *(*environment)(void *context, const char *name);
     void *environment_context;
-    bool warned_environment; /* each warning once (CFG-3, PRF-3) */
-    bool warned_profile;
-    bool warned_start;
-    /* SHA-256 of each script in force, as its loader last published it: a verdict of another
-     * script is asked again (D-135). */
-    uint8_t policy_sha256[POLICY_HOOK_COUNT][32];
+    atomic_bool warned_environment; /* each warning once (CFG-3, PRF-3) */
+    atomic_bool warned_profile;
+    atomic_bool warned_start;
+    /* Of each script in force, as its loader last published it: a verdict of another script is asked again
+     * (D-135). */
+    struct policy_digest policies[POLICY_HOOK_COUNT];
 };
 
 void settings_init(struct settings *settings);

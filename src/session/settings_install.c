@@ -91,10 +91,9 @@ enum signer_error settings_put_classes(struct settings *candidate, enum setting 
 
 uint32_t settings_key_count(struct settings *settings) {
     uint32_t count = 0;
-    pthread_rwlock_rdlock(&settings->lock);
+    if (!atomic_load(&settings->installed)) return 0;
     for (size_t i = 0; i < SETTING_COUNT; i++)
         count += settings->value[i] != NULL;
-    pthread_rwlock_unlock(&settings->lock);
     return count;
 }
 
@@ -342,29 +341,27 @@ enum signer_error settings_validate(struct settings *candidate, struct failure *
 
 static enum signer_error compare_installed(const struct settings *settings, const char fingerprint[65], bool *same,
                                            struct failure *why) {
-    *same = settings->installed && memcmp(settings->fingerprint, fingerprint, 64) == 0;
-    if (!settings->installed || *same) return SIGNER_OK;
+    const bool installed = atomic_load(&settings->installed);
+    *same = installed && memcmp(settings->fingerprint, fingerprint, 64) == 0;
+    if (!installed || *same) return SIGNER_OK;
     return fail(why, ERR_VALIDATION, "a configuration with fingerprint %s is already installed", settings->fingerprint);
 }
 
 enum signer_error settings_installed(struct settings *settings, const char fingerprint[65], bool *same,
                                      struct failure *why) {
-    pthread_rwlock_rdlock(&settings->lock);
-    enum signer_error error = compare_installed(settings, fingerprint, same, why);
-    pthread_rwlock_unlock(&settings->lock);
-    return error;
+    return compare_installed(settings, fingerprint, same, why);
 }
 
 enum signer_error settings_publish(struct settings *settings, struct settings *candidate, const char fingerprint[65],
                                    bool *idempotent, struct failure *why) {
-    pthread_rwlock_wrlock(&settings->lock);
+    pthread_mutex_lock(&settings->lock);
     enum signer_error error = compare_installed(settings, fingerprint, idempotent, why);
     if (!error && !*idempotent) {
         memcpy(settings->value, candidate->value, sizeof settings->value);
         memset(candidate->value, 0, sizeof candidate->value);
         memcpy(settings->fingerprint, fingerprint, 65);
-        settings->installed = true;
+        atomic_store(&settings->installed, true); /* last: whoever sees it sees all of them */
     }
-    pthread_rwlock_unlock(&settings->lock);
+    pthread_mutex_unlock(&settings->lock);
     return error;
 }
