@@ -1,10 +1,11 @@
 /* Under thread sanitizer (scripts/check-threads): key generations that split their work over threads, several at
- * once, and threads that share a table of kept rounds. Prints nothing and exits 0. */
+ * once, and threads that share a table of kept rounds, or of kept packages. Prints nothing and exits 0. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "frost/dkg.h"
+#include "session/kept_packages.h"
 #include "session/kept_rounds.h"
 
 #define MEMBERS 70
@@ -99,6 +100,26 @@ static void *keep(void *argument) {
     return NULL;
 }
 
+struct decoding {
+    struct kept_packages *table;
+    struct buffer encoded[MEMBERS];
+};
+
+/* All decode the same packages. */
+static void *decode(void *argument) {
+    struct decoding *decoding = argument;
+    for (int round = 0; round < 20; round++) {
+        for (size_t i = 0; i < MEMBERS; i++) {
+            struct dkg_round1_package package;
+            const struct buffer *raw = &decoding->encoded[i];
+            must(kept_packages_decode(decoding->table, &package, raw->data, raw->len) == SIGNER_OK);
+            must(package.count == THRESHOLD);
+            dkg_round1_package_free(&package);
+        }
+    }
+    return NULL;
+}
+
 static void in_threads(void *(*work)(void *), void *argument) {
     pthread_t threads[4];
     for (int i = 0; i < 4; i++)
@@ -109,6 +130,7 @@ static void in_threads(void *(*work)(void *), void *argument) {
 
 int main(void) {
     static struct generation made;
+    static struct decoding decoding;
     struct keeping keeping;
     struct frost_package_entry entries[2];
     make(&made);
@@ -125,6 +147,15 @@ int main(void) {
     in_threads(keep, &keeping);
     kept_rounds_destroy(keeping.table);
     frost_signing_package_free(&keeping.package);
+    must(kept_packages_create(&decoding.table) == SIGNER_OK);
+    for (size_t i = 0; i < MEMBERS; i++) {
+        buffer_init(&decoding.encoded[i]);
+        must(dkg_round1_package_encode(&decoding.encoded[i], &made.peers[i].package) == SIGNER_OK);
+    }
+    in_threads(decode, &decoding);
+    kept_packages_destroy(decoding.table);
+    for (size_t i = 0; i < MEMBERS; i++)
+        buffer_free(&decoding.encoded[i]);
     for (size_t i = 0; i < MEMBERS; i++)
         dkg_round1_package_free(&made.peers[i].package);
     free(made.secret);

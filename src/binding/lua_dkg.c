@@ -7,6 +7,7 @@
 #include "binding/decoders.h"
 #include "binding/frost_objects.h"
 #include "session/call.h"
+#include "session/kept_packages.h"
 
 #define ROUND1_PACKAGE "signer.round1_package"
 
@@ -54,6 +55,7 @@ static int round1_package_decode(lua_State *L) {
 }
 
 struct decoding {
+    struct kept_packages *kept;
     const uint8_t *data;
     size_t len;
     struct dkg_round1_package *out;
@@ -62,7 +64,7 @@ struct decoding {
 
 static void decode_one(void *context, size_t index) {
     struct decoding *one = (struct decoding *)context + index;
-    one->error = dkg_round1_package_decode(one->out, one->data, one->len);
+    one->error = kept_packages_decode(one->kept, one->out, one->data, one->len);
 }
 
 /* round1_packages(call, {{…, bytes}, …}): puts the package in the place of the bytes; -> nil, or the place of the
@@ -79,6 +81,7 @@ static int round1_packages_decode(lua_State *L) {
     for (size_t i = 0; i < count; i++) {
         lua_geti(L, 2, (lua_Integer)i + 1);
         lua_geti(L, -1, 2);
+        decodings[i].kept = engine_is_forked(call->engine) ? NULL : call->engine->kept_packages;
         decodings[i].data = (const uint8_t *)luaL_checklstring(L, -1, &decodings[i].len);
         bytes += decodings[i].len;
         lua_rawseti(L, kept, (lua_Integer)i + 1);

@@ -1,9 +1,11 @@
-/* Kept rounds of an engine, for specs (test build).
+/* Kept rounds and packages of an engine, for specs (test build).
  *
  *   test_kept.info(engine) -> {count, bytes, found, missed, packages, count_max, bytes_max}
- *   test_kept.forget(engine, session_id) */
+ *   test_kept.forget(engine, session_id)
+ *   test_kept.round1_packages(engine) -> {count, bytes, found, missed, bytes_max} */
 #include "binding/binding.h"
 #include "session/engine.h"
+#include "session/kept_packages.h"
 #include "session/kept_rounds.h"
 
 static int info(lua_State *L) {
@@ -27,7 +29,20 @@ static int forget(lua_State *L) {
     return 0;
 }
 
-static const luaL_Reg functions[] = {{"info", info}, {"forget", forget}, {NULL, NULL}};
+static int round1_packages(lua_State *L) {
+    struct kept_packages_info found;
+    kept_packages_info(binding_check_engine(L, 1)->kept_packages, &found);
+    lua_createtable(L, 0, 5);
+    binding_set_u64(L, "count", found.count);
+    binding_set_u64(L, "bytes", found.bytes);
+    binding_set_u64(L, "found", found.found);
+    binding_set_u64(L, "missed", found.missed);
+    binding_set_u64(L, "bytes_max", KEPT_PACKAGES_BYTES_MAX);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"info", info}, {"forget", forget}, {"round1_packages", round1_packages}, {NULL, NULL}};
 
 int luaopen_binding_test_kept(lua_State *L) {
     luaL_newlib(L, functions);

@@ -9,6 +9,7 @@
 #include "custody/fork.h"
 #include "session/budget.h"
 #include "session/gates.h"
+#include "session/kept_packages.h"
 #include "session/kept_rounds.h"
 #include "session/live.h"
 
@@ -54,6 +55,7 @@ enum signer_error engine_create(struct engine **out, const struct platform *plat
     if (error == SIGNER_OK) error = live_table_create(&engine->live, platform, engine->vault, session_emptied, engine);
     if (error == SIGNER_OK) error = budgets_create(&engine->budgets);
     if (error == SIGNER_OK) error = kept_rounds_create(&engine->kept_rounds);
+    if (error == SIGNER_OK) error = kept_packages_create(&engine->kept_packages);
     if (error != SIGNER_OK) {
         engine_destroy(engine, true);
         return error;
@@ -77,6 +79,7 @@ void engine_destroy(struct engine *engine, bool abandon) {
     counter_anchor_free(&engine->anchor);
     budgets_destroy(engine->budgets);
     kept_rounds_destroy(engine->kept_rounds);
+    kept_packages_destroy(engine->kept_packages);
     if (engine->vault) vault_destroy(engine->vault);
     settings_free(&engine->settings);
     pthread_mutex_destroy(&engine->mutex);

@@ -23,9 +23,10 @@
 
 #define SIGNER_VERSION "0.1.0" /* D-010 */
 
-struct live_table;  /* session/live.h: live entries of seats */
-struct budgets;     /* session/budget.h: rate buckets */
-struct kept_rounds; /* session/kept_rounds.h: what packages determined */
+struct live_table;    /* session/live.h: live entries of seats */
+struct budgets;       /* session/budget.h: rate buckets */
+struct kept_packages; /* session/kept_packages.h: round-1 packages */
+struct kept_rounds;   /* session/kept_rounds.h: what packages determined */
 
 /* Counters of abi Appendix B that these calls touch; saturating. */
 enum counter {
@@ -66,7 +67,8 @@ struct engine {
     struct held_notices *outer;  /* where its thread kept lines before */
     uint64_t eviction_ticket;    /* newest record that removed a session or a wallet */
     _Atomic uint64_t counters[COUNTER_COUNT];
-    struct kept_rounds *kept_rounds; /* locks for itself; not in a forked process */
+    struct kept_rounds *kept_rounds;     /* locks for itself; not in a forked process */
+    struct kept_packages *kept_packages; /* likewise */
 };
 
 /* `platform` outlives the engine. Opens nothing. ERR_OUT_OF_MEMORY, ERR_INTERNAL. */
