@@ -157,6 +157,11 @@ describe("a state that is only passed on", function()
             assert.equal(hex(canonical .. between .. behind), hex(told(state)))
             state:close()
         end
+        local stone = registry.tombstone("gone", A, 1)
+        local torn = passed(registry.create("a") .. bound .. stone .. retired .. field("a", 1) .. first .. second .. other
+            .. item .. behind)
+        assert.equal(hex(passed(stone .. canonical .. behind):digest()), hex(torn:digest()))
+        torn:close()
         local falling = passed(message("c", 3) .. message("b", 2) .. message("a", 1) .. message("d", 4))
         assert.equal(hex(message("a", 1) .. message("b", 2) .. message("c", 3) .. message("d", 4)), hex(told(falling)))
         falling:close()
