@@ -143,8 +143,11 @@ describe("secrets", function()
     end)
 
     x86("decide no branch and no address in the hashing by instructions: what is in vectors stays there", function()
-        local compress = disassemble(OBJECTS .. "sha256.o").compress
-        local rounds = 0
+        local compress, rounds = disassemble(OBJECTS .. "sha256.o").compress, 0
+        if not compress then
+            pending("SIGNER_NO_KERNEL: there is none")
+            return
+        end
         for _, code in ipairs(compress) do
             local name, operands = code:match("^(%S+)%s*(.*)$")
             local target = operands:match("(%%%w+)$") or ""
