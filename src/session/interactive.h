@@ -68,7 +68,6 @@ struct interactive_open {
     struct failure context_failure; /* what OPEN-12 said; answered at step 13 */
     char fingerprint[FINGERPRINT_TEXT_BYTES + 1];
     unsigned gates_passed;   /* in view.section */
-    bool group_passed;       /* in view.section */
     struct live_entry *live; /* of this seat; NULL: none */
     bool idempotent;
 };

@@ -61,7 +61,6 @@ enum signer_error open_find_wallet(struct call *call, struct interactive_open *o
     view_find(call, &open->view);
     view_find_wallet(call, &open->view, open->key_group, open->key_group_len);
     open->gates_passed = 0;
-    open->group_passed = false;
     open->live = live_find(call->engine->live, open->view.id, open->view.id_len, open->member);
     if (!open->view.wallet)
         return fail(why, ERR_DKG_NOT_READY, "no session holds a completed key generation for this key group");
@@ -140,7 +139,6 @@ enum signer_error open_require_included(struct call *call, struct interactive_op
 /* 15 */
 enum signer_error open_require_group(struct call *call, struct interactive_open *open, struct failure *why) {
     (void)call;
-    if (open->group_passed) return SIGNER_OK;
     for (size_t i = 0; i < open->context.included_count; i++) {
         struct frost_identifier identifier;
         frost_identifier_from_member(&identifier, open->context.included[i]);
@@ -148,7 +146,6 @@ enum signer_error open_require_group(struct call *call, struct interactive_open 
             return fail(why, ERR_VALIDATION, "included participant %u has no verifying share in the DKG result",
                         open->context.included[i]);
     }
-    open->group_passed = true;
     return SIGNER_OK;
 }
 
