@@ -150,6 +150,28 @@ describe("committing operations, called straight", function()
         assert_nothing_spent()
     end)
 
+    it("D-135 consume asks again about members that another script let through", function()
+        local package = group:prepare()
+        local attempt = group:attempt_id()
+        local function consume_after(last)
+            return call(function(self)
+                local seat = interactive_seat.new({ session_id = "session", attempt_id = attempt, member = 1,
+                    package = signer.frost.signing_package(bytes(package)) })
+                for _, verdict in ipairs({ { 1, "\1" }, { 2, "\1" }, { 2, last } }) do
+                    local sha256 = verdict[2]:rep(32)
+                    signer.gates.store_member_verdict(self, verdict[1],
+                        { allowed = true, failed = false, embedded = true, sha256 = sha256 })
+                    signer.gates.publish_policy(self, "quarantine", sha256)
+                end
+                self:enter()
+                interactive_seat.round2.consume(self, seat)
+            end)
+        end
+        assert_error("ASK_POLICY", consume_after("\2"))
+        assert_nothing_spent()
+        assert.is_true((consume_after("\1")))
+    end)
+
     it("no share without consumption, without durability, under the lock, or twice", function()
         local package = group:prepare()
         local request = group:seat_request()
@@ -294,6 +316,12 @@ describe("committing operations, called straight", function()
                 attempt_id = ("0"):rep(64), member = 1 }))
         end)
         assert.is_false(ok)
+        local done, wrong = call(function(self)
+            self:enter()
+            interactive_seat.round2.find_session(self, self)
+        end)
+        assert.is_false(done)
+        assert.truthy(tostring(wrong):find("signer.interactive_seat expected", 1, true), tostring(wrong))
         for _, step in ipairs({
             function(self) signer.persist.retire(self, group.key_group) end,
             function(self) signer.build_tx.commit(self, "session", "", signer.build_tx.plan(self, {}, {})) end,
