@@ -5,7 +5,6 @@
 
 #include "base/fault.h"
 #include "curve/hash.h"
-#include "frost/keys.h"
 #include "session/interactive_view.h"
 
 enum signer_error interactive_open_init(struct interactive_open *open, const struct open_request *request,
@@ -139,10 +138,15 @@ enum signer_error open_require_included(struct call *call, struct interactive_op
 /* 15 */
 enum signer_error open_require_group(struct call *call, struct interactive_open *open, struct failure *why) {
     (void)call;
+    const struct frost_public_package *keys = &open->view.wallet->public_package;
+    size_t at = 0; /* both are ascending */
     for (size_t i = 0; i < open->context.included_count; i++) {
         struct frost_identifier identifier;
+        int order = -1;
         frost_identifier_from_member(&identifier, open->context.included[i]);
-        if (!frost_verifying_share(&open->view.wallet->public_package, &identifier))
+        while (at < keys->count && (order = frost_identifier_compare(&keys->shares[at].identifier, &identifier)) < 0)
+            at++;
+        if (order != 0)
             return fail(why, ERR_VALIDATION, "included participant %u has no verifying share in the DKG result",
                         open->context.included[i]);
     }
