@@ -133,6 +133,25 @@ describe("a state that is only passed on", function()
         state:close()
     end)
 
+    it("35.6 knows it also in the part that the snapshot begins with", function()
+        local head = table.concat(registry.new():parts())
+        local part = head .. message("a", 1) .. message("b", 2) .. registry.add("a", 6, "later") .. message("c", 3)
+        local state, full = registry.blank(true), registry.blank(false)
+        state:replay("part", part)
+        full:replay("part", part)
+        assert.equal(hex(full:digest()), hex(state:digest()))
+        for _, read in ipairs({ state, full }) do
+            read:finish()
+            read:close()
+        end
+    end)
+
+    it("35.6 judges a session behind the last op of a part, not where the next one begins", function()
+        local retired = registry.create("a") .. registry.set("a", 20, pack(">I8", 1))
+        assert.equal("STATE_CORRUPT", refusal(retired .. message("b", 2)))
+        assert.is_nil(refusal(retired .. message("b", 2) .. registry.set("a", 17, lp(A))))
+    end)
+
     it("35.6 gives a snapshot in its one order, however it was told", function()
         local function field(id, i) return registry.set(id, 21, pack(">I4", i)) end
         local bound, retired = registry.set("a", 17, lp(A)), registry.set("a", 20, pack(">I8", 1))

@@ -37,7 +37,9 @@ static enum signer_error check_op(struct draft *draft, struct reader *body) {
     if (op >= 64 || !(KNOWN_OPS & OP_BIT(op)))
         return fail(draft->why, ERR_STATE_VERSION, "op %u is not known", (unsigned)op);
     if (!(allowed_ops(draft->type) & OP_BIT(op))) return draft_broken(draft, "op in a record of another type");
-    if (draft->type == RECORD_SNAP_PART && op != OP_ENGINE_STATE && !draft->globals.has_engine_state)
+    /* What was parked stood behind ENGINE_STATE, though the part of both may not be applied yet. */
+    if (draft->type == RECORD_SNAP_PART && op != OP_ENGINE_STATE && !draft->globals.has_engine_state &&
+        draft->state->parked.count == 0)
         return draft_broken(draft, "snapshot does not begin with ENGINE_STATE");
     if (CHANGE_STATE_OPS & OP_BIT(op)) draft->counted = true;
     struct reader payload;

@@ -39,6 +39,7 @@ enum signer_error draft_park(struct draft *draft, const uint8_t *end) {
     if (ops.data + ops.len != end || !parked_admits(session->work) || !parked_is_behind(parked, session->id))
         return SIGNER_OK;
     enum signer_error error = draft_check_session(draft, session->work);
+    if (error == ERR_STATE_CORRUPT) return SIGNER_OK; /* so far: the whole part is judged at its end */
     if (error == SIGNER_OK)
         error = parked_add(parked, (struct bytes){ops.data + OP_HEAD_BYTES + 4, session->id.len}, ops);
     if (error != SIGNER_OK) return error;
