@@ -154,11 +154,16 @@ $(BUILD)/bench/core: bench/core.c bench/ceremony.c $(BENCH_COMMON) bench/signing
 $(BUILD)/bench/calls: bench/calls.c bench/probe.c $(BENCH_COMMON) bench/signing.h bench/peer.h $(OBJECTS) $(ENTRY:%.c=$(OUT)/obj/%.o) $(OUT)/obj/gen/lua_sources.o
 	$(call SAY,link)$(CC) $(CFLAGS_ALL) -Ibench $(filter %.c,$^) $(filter %.o,$^) $(LIBS) -o $@
 
+STRESS_FLAGS := -std=c11 -O2 -D_GNU_SOURCE -Isrc
+
 stress: ## compare the kernel for public points with the library for minutes (STRESS=20: how many times over)
 	@mkdir -p $(BUILD)/kernel
+	@$(CC) $(STRESS_FLAGS) -r -nostdlib -fPIC -DSIGNER_NO_KERNEL src/base/bytes.c src/base/error.c src/base/fault.c \
+	    src/curve/context.c src/curve/kernel.c src/curve/point.c src/curve/scalar.c src/curve/scalar_public.c \
+	    $$(pkg-config --cflags libsecp256k1 libsodium) -o $(BUILD)/kernel/reference.o
 	@for field in "" $(if $(filter x86_64,$(shell uname -m)),"-DSIGNER_FIELD_ADX") \
 	    $(if $(shell grep -m 1 avx512ifma /proc/cpuinfo),"-DSIGNER_FIELD_ADX -DSIGNER_VECTOR"); do \
-	    $(CC) -std=c11 -O2 -D_GNU_SOURCE -Isrc $$field spec/curve/*.c src/base/bytes.c src/base/error.c src/base/fault.c src/curve/*.c \
+	    $(CC) $(STRESS_FLAGS) $$field spec/curve/*.c $(BUILD)/kernel/reference.o \
 	        $$(pkg-config --cflags --libs libsecp256k1 libsodium) -lpthread -o $(BUILD)/kernel/stress && \
 	    $(BUILD)/kernel/stress $(or $(STRESS),20) || exit 1; done
 

@@ -56,6 +56,11 @@ void chance_field(struct field *out) {
     if (chance() % 4 == 0) out->limb[0] = chance() % 5 - 2 + (chance() % 2 ? 0 - FIELD_FOLD : FIELD_FOLD);
 }
 
+bool same(const struct affine *a, const struct affine *b) {
+    if (affine_is_infinity(a) || affine_is_infinity(b)) return affine_is_infinity(a) && affine_is_infinity(b);
+    return field_equal(&a->x, &b->x) && field_equal(&a->y, &b->y);
+}
+
 static void fill_pool(struct pool *pool) {
     for (int i = 0; i < POOL; i++) {
         chance_scalar(&pool->logs[i]);

@@ -22,6 +22,8 @@ void chance_field(struct field *out);   /* any 256 bits, often near 0, p or 2^25
 /* Prints and ends the program where `good` is false. */
 void must(bool good, const char *what);
 
+bool same(const struct affine *a, const struct affine *b); /* in any representation of the coordinates */
+
 void test_field(unsigned rounds);
 void test_decoding(unsigned rounds);
 void test_group(const struct pool *pool, unsigned rounds);

@@ -19,11 +19,6 @@ static const struct affine GENERATOR_199 = {
     {{0xfbe37d4af2f1e4d1u, 0x41b037136019c20du, 0xac338168c1182cd8u, 0x937e0dad9df64bedu}},
 };
 
-static bool same(const struct affine *a, const struct affine *b) {
-    if (affine_is_infinity(a) || affine_is_infinity(b)) return affine_is_infinity(a) && affine_is_infinity(b);
-    return field_equal(&a->x, &b->x) && field_equal(&a->y, &b->y);
-}
-
 static void expect(const struct small_group *group, uint64_t log, const struct jacobian *got, const char *what) {
     struct affine affine;
     struct field scratch;
@@ -133,7 +128,7 @@ static void sum_every_term(const struct small_group *group, uint64_t factors, si
 /* Tables over one denominator: refused exactly where two of the multiples on the way are equal or opposite. */
 static void share_every_table(const struct small_group *group) {
     for (uint64_t a = 0; a < group->order; a++) {
-        for (uint64_t b = 1; b < group->order; b++) {
+        for (uint64_t b = 1; b < group->order; b += group->order / 6) {
             struct sum sum;
             struct field scale;
             must(sum_begin(&sum, 2, 0, NULL), "memory");
@@ -244,7 +239,7 @@ void test_small_groups(void) {
     make_group(&group, 199, &GENERATOR_199);
     add_every_pair(&group);
     sum_lists(&group);
-    sum_every_term(&group, 16, 1);
+    sum_every_term(&group, 7, 1);
     sum_every_term(&group, 5, SUM_FEW);
     sum_every_term(&group, 3, SUM_FEW + 1);
     sum_every_term(&group, 3, 20);

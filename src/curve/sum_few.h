@@ -51,15 +51,16 @@ static inline bool grow_table(struct affine table[TABLE_ENTRIES], struct field g
     }
     field_mul(z, z, &growth[0]);
     field_mul(z, z, &sum.z);
-    return !field_is_zero(z);
+    return true;
 }
 
-/* All tables over the denominator `z` of the last. */
+/* All tables over the denominator `z` of the last. False: some have none. */
 static inline bool share_tables(struct sum *sum, struct field *z) {
     struct field growth[SUM_FEW][TABLE_ENTRIES], scale = {{1, 0, 0, 0}};
     *z = scale;
     for (size_t i = 0; i < sum->count; i++) {
         struct affine point = sum->terms[i].point;
+        if (affine_is_infinity(&point)) return false;
         if (i > 0) affine_scale(&point, z);
         if (!grow_table(sum->tables[i][0], growth[i], z, &point)) return false;
     }

@@ -5,6 +5,7 @@
 #define SIGNER_CURVE_VECTOR_FIELD_H
 
 #include <immintrin.h>
+#include <stddef.h>
 
 #include "curve/field.h"
 
@@ -54,13 +55,15 @@ struct product8 {
     __m512i limb[2 * VECTOR_LIMBS];
 };
 
-/* The product modulo p, plus `plus` of limbs below 2^60: 2^260 is 16 * FIELD_FOLD. The bits of a limb above its
- * 52 count in the next. */
+/* The product modulo p, plus `plus` of limbs below 2^60 (NULL: nothing): 2^260 is 16 * FIELD_FOLD. The bits of a limb
+ * above its 52 count in the next. */
 ALWAYS_INLINE void field8_reduce(struct field8 *out, const struct product8 *product, const struct field8 *plus) {
     const __m512i fold = vector_set(FIELD_FOLD << 4), zero = _mm512_setzero_si512();
     const __m512i *t = product->limb;
     __m512i top = _mm512_madd52hi_epu64(zero, t[9], fold);
-    struct field8 even, odd = *plus;
+    struct field8 even, odd;
+    for (int i = 0; i < VECTOR_LIMBS; i++)
+        odd.limb[i] = plus ? plus->limb[i] : zero;
     odd.limb[0] = _mm512_madd52lo_epu64(odd.limb[0], top, fold);
     odd.limb[1] = _mm512_madd52hi_epu64(odd.limb[1], top, fold);
     for (int i = 0; i < VECTOR_LIMBS; i++)
@@ -100,6 +103,16 @@ ALWAYS_INLINE void halves8_join(struct product8 *out, const struct halves8 *in) 
     out->limb[9] = in->high[8];
     for (int k = 1; k < 2 * VECTOR_LIMBS - 1; k++)
         out->limb[k] = _mm512_add_epi64(in->low[k], in->high[k - 1]);
+}
+
+/* a * b, plus c * d where they are no NULL */
+ALWAYS_INLINE void product8_multiply(struct product8 *out, const struct field8 *a, const struct field8 *b,
+                                     const struct field8 *c, const struct field8 *d) {
+    struct halves8 halves;
+    halves8_clear(&halves);
+    halves8_put(&halves, a, b);
+    if (c) halves8_put(&halves, c, d);
+    halves8_join(out, &halves);
 }
 
 /* The mixed products once, doubled, then the squares. */
@@ -172,40 +185,26 @@ ALWAYS_INLINE void field8_sub(struct field8 *out, const struct field8 *a, const 
 
 ALWAYS_INLINE void field8_mul_plus(struct field8 *out, const struct field8 *a, const struct field8 *b,
                                    const struct field8 *plus) {
-    struct halves8 halves;
     struct product8 product;
-    halves8_clear(&halves);
-    halves8_put(&halves, a, b);
-    halves8_join(&product, &halves);
+    product8_multiply(&product, a, b, NULL, NULL);
     field8_reduce(out, &product, plus);
 }
 
 /* 2 a * b */
 ALWAYS_INLINE void field8_mul_double(struct field8 *out, const struct field8 *a, const struct field8 *b) {
-    struct halves8 halves;
     struct product8 product;
-    struct field8 zero;
-    field8_set_zero(&zero);
-    halves8_clear(&halves);
-    halves8_put(&halves, a, b);
-    halves8_join(&product, &halves);
+    product8_multiply(&product, a, b, NULL, NULL);
     for (int k = 0; k < 2 * VECTOR_LIMBS; k++)
         product.limb[k] = _mm512_add_epi64(product.limb[k], product.limb[k]);
-    field8_reduce(out, &product, &zero);
+    field8_reduce(out, &product, NULL);
 }
 
 /* a * b + c * d */
 ALWAYS_INLINE void field8_mul_twice(struct field8 *out, const struct field8 *a, const struct field8 *b,
                                     const struct field8 *c, const struct field8 *d) {
-    struct halves8 halves;
     struct product8 product;
-    struct field8 zero;
-    field8_set_zero(&zero);
-    halves8_clear(&halves);
-    halves8_put(&halves, a, b);
-    halves8_put(&halves, c, d);
-    halves8_join(&product, &halves);
-    field8_reduce(out, &product, &zero);
+    product8_multiply(&product, a, b, c, d);
+    field8_reduce(out, &product, NULL);
 }
 
 ALWAYS_INLINE void field8_sqr_plus(struct field8 *out, const struct field8 *a, const struct field8 *plus) {
@@ -224,15 +223,11 @@ ALWAYS_INLINE void field8_nine_sqr_plus(struct field8 *out, const struct field8 
 }
 
 ALWAYS_INLINE void field8_mul(struct field8 *out, const struct field8 *a, const struct field8 *b) {
-    struct field8 zero;
-    field8_set_zero(&zero);
-    field8_mul_plus(out, a, b, &zero);
+    field8_mul_plus(out, a, b, NULL);
 }
 
 ALWAYS_INLINE void field8_sqr(struct field8 *out, const struct field8 *a) {
-    struct field8 zero;
-    field8_set_zero(&zero);
-    field8_sqr_plus(out, a, &zero);
+    field8_sqr_plus(out, a, NULL);
 }
 
 /* -- lanes -------------------------------------------------------------------------------------------- */
