@@ -32,7 +32,8 @@ static void make_base_multiples(void) {
     base_multiples_make(&base_multiples, &GENERATOR);
 }
 
-/* Takes one term into the pass, those of G into `base`; factors 1 and -1 cost no doubling. */
+/* Takes one term into the pass, which runs before where it is full; those of G into `base`; factors 1 and -1 cost no
+ * doubling. */
 static inline bool take_term(struct sum *sum, struct scalar *base, const struct point_term *term) {
     static const struct scalar one = {{1, 0, 0, 0}};
     struct affine point;
@@ -47,9 +48,11 @@ static inline bool take_term(struct sum *sum, struct scalar *base, const struct 
     bool negative = term->factor && is_one(&minus);
     if (!term->factor || negative || is_one(term->factor)) {
         if (negative) affine_negate(&point);
+        if (sum->single_count == sum->room) sum_pass(sum);
         sum->singles[sum->single_count++] = point;
         return true;
     }
+    if (sum->count == sum->room) sum_pass(sum);
     sum->terms[sum->count].point = point;
     return split_halves(sum->terms[sum->count++].halves, term->factor);
 }
@@ -70,7 +73,6 @@ static inline bool sum_terms(struct jacobian *out, const struct point_term *term
     pthread_once(&base_multiples_once, make_base_multiples);
     if (!sum_begin(&sum, factors, count - factors, &base_multiples)) return false;
     for (size_t i = 0; i < count && good; i++) {
-        if (sum.count == sum.room || sum.single_count == sum.room) sum_pass(&sum);
         good = take_term(&sum, &base, &terms[i]);
     }
     good = good && split_halves(sum.base, &base);

@@ -12,7 +12,7 @@
 #endif
 
 /* Adds what was put in to the total. */
-static inline void sum_pass(struct sum *sum) {
+static __attribute__((noinline)) void sum_pass(struct sum *sum) {
     if (sum->count + sum->single_count == 0 && (sum->base[0].value | sum->base[1].value) == 0) return;
     if (sum->buckets)
         pass_by_buckets(sum);
