@@ -1,6 +1,6 @@
 /* Search for bad shares: a set of shares is good when a sum of their equations with fresh random weights of 128
- * bits cancels, up to a chance of 2^-128. A bad set is halved, and few shares are checked alone. Public data
- * throughout. */
+ * bits cancels, up to a chance of 2^-128. A bad set is halved, the sum of the one half follows from that of the other,
+ * and few shares are checked alone. Public data throughout. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +77,8 @@ cleanup:
     return error;
 }
 
-static bool set_is_good(const struct search *search, size_t from, size_t to) {
+/* The identity: all shares of the set are good. */
+static void sum_set(struct point *out, const struct search *search, size_t from, size_t to) {
     struct scalar tweak = {{0}}, base = {{0}};
     struct point_term *chosen = search->chosen;
     size_t count = (to - from) * TERMS_A_SHARE;
@@ -88,7 +89,7 @@ static bool set_is_good(const struct search *search, size_t from, size_t to) {
     }
     chosen[count++] = (struct point_term){&tweak, &search->round->adjustment.tweak_point};
     chosen[count++] = (struct point_term){&base, NULL};
-    return point_terms_cancel(chosen, count);
+    point_multi_mul(out, chosen, count);
 }
 
 static enum signer_error check_alone(struct search *search, size_t i) {
@@ -110,21 +111,41 @@ static enum signer_error check_each(struct search *search, size_t from, size_t t
     return error;
 }
 
-/* `known`: there is a bad share in the set. Where the first half of such a set has none, the second has. */
-static enum signer_error search_set(struct search *search, size_t from, size_t to, bool known) {
+static enum signer_error search_set(struct search *search, size_t from, size_t to, const struct point *sum, bool bad);
+
+/* A set whose sum is known: that of its second half is what the first leaves. */
+static enum signer_error search_known_set(struct search *search, size_t from, size_t to, const struct point *sum) {
+    size_t middle = from + (to - from) / 2;
+    struct point first, second;
+    sum_set(&first, search, from, middle);
+    second = first;
+    point_negate(&second);
+    point_add(&second, &second, sum);
+    enum signer_error error = search_set(search, from, middle, &first, true);
+    return error == SIGNER_OK ? search_set(search, middle, to, &second, true) : error;
+}
+
+/* `sum`: of the set, NULL where nobody has it yet. `bad`: there is a bad share in the set, unless the sum says that
+ * there is none. Where the first half of a bad set has none, the second has. */
+static enum signer_error search_set(struct search *search, size_t from, size_t to, const struct point *sum, bool bad) {
     size_t middle = from + (to - from) / 2, before = search->found;
+    struct point own;
+    if (sum && sum->infinity) return SIGNER_OK;
     if (to - from <= SINGLE_SHARES || before >= SINGLE_BAD_SHARES) return check_each(search, from, to);
-    if (!known && set_is_good(search, from, to)) return SIGNER_OK;
-    enum signer_error error = search_set(search, from, middle, false);
-    if (error != SIGNER_OK) return error;
-    return search_set(search, middle, to, search->found == before);
+    if (sum) return search_known_set(search, from, to, sum);
+    if (!bad) {
+        sum_set(&own, search, from, to);
+        return search_set(search, from, to, &own, true);
+    }
+    enum signer_error error = search_set(search, from, middle, NULL, false);
+    return error == SIGNER_OK ? search_set(search, middle, to, NULL, search->found == before) : error;
 }
 
 /* That the set as a whole is bad is what the search is asked for; where it is not, it ends in single checks. */
 static enum signer_error search_all(struct search *search) {
     size_t count = search->package->count;
     enum signer_error error = count > SINGLE_SHARES ? set_all_terms(search) : SIGNER_OK;
-    return error == SIGNER_OK ? search_set(search, 0, count, true) : error;
+    return error == SIGNER_OK ? search_set(search, 0, count, NULL, true) : error;
 }
 
 enum signer_error frost_round_find_culprits(const struct frost_round *round,
