@@ -171,8 +171,8 @@ struct session {
 
 struct state;
 
-/* `passing`: read to be given out again, nothing else. Packages stay as they are encoded, and there are neither
- * counts nor ages. */
+/* `passing`: read to be given out again, nothing else. Packages stay as they are encoded, there are neither counts nor
+ * ages, and most sessions are not found by the questions below (registry/parked.h). */
 struct state *state_new(struct vault *vault, const uint64_t *max_sessions, bool passing);
 void state_free(struct state *state); /* releases the key packages in the vault */
 /* How the store replays and snapshots. The context outlives the store. */

@@ -47,7 +47,7 @@ enum record_class {
  * beside running calls on a state of their own, so all but the live state must bear threads. */
 struct store_sink {
     void *context;
-    /* `passing`: the state is only replayed to be given out again by `snapshot`, so its values need not be decoded
+    /* `passing`: the state is only replayed to be given out again by `snapshot`, so its values need not be kept decoded
      * (bodies that this process wrote or read before). */
     void *(*state_new)(void *context, bool passing);
     /* Right after each state_new: which store it is (witness commitments need it). Only when the store
