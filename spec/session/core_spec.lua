@@ -316,11 +316,11 @@ describe("committing operations, called straight", function()
                 attempt_id = ("0"):rep(64), member = 1 }))
         end)
         assert.is_false(ok)
-        local done, wrong = call(function(self)
+        local taken, wrong = call(function(self)
             self:enter()
             interactive_seat.round2.find_session(self, self)
         end)
-        assert.is_false(done)
+        assert.is_false(taken)
         assert.truthy(tostring(wrong):find("signer.interactive_seat expected", 1, true), tostring(wrong))
         for _, step in ipairs({
             function(self) signer.persist.retire(self, group.key_group) end,
