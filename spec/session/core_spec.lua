@@ -326,8 +326,8 @@ describe("committing operations, called straight", function()
             function(self) signer.persist.retire(self, group.key_group) end,
             function(self) signer.build_tx.commit(self, "session", "", signer.build_tx.plan(self, {}, {})) end,
         }) do
-            local done, err = call(step)
-            assert.is_false(done)
+            local committed, err = call(step)
+            assert.is_false(committed)
             assert.truthy(tostring(err):find("the engine is not held", 1, true), tostring(err))
         end
         assert.equal(0, group:counts().sessions - 1)
