@@ -102,6 +102,13 @@ describe("store commit", function()
             assert.is_true(reopened()[1] == text)
         end)
 
+        it("35.4 a snapshot takes no op that makes a part above 16 MiB", function()
+            local place = directory .. "/other"
+            disk.shell("mkdir -m 700 '%s'", place)
+            assert.equal("capacity_exceeded", (disk.refusal(place, { genesis = { { 5, ("x"):rep(16777212) } } })))
+            disk.open(place, { genesis = { { 5, ("x"):rep(16777211) } } }):close()
+        end)
+
         it("a ticket that was never given is a fault of the caller", function()
             assert.equal("INTERNAL", failure_of(store.wait, store, 1))
         end)

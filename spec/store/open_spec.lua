@@ -228,6 +228,14 @@ describe("store opening", function()
             opens({ "first", "two", "forged" }):close()
         end)
 
+        it("35.4 a record above 16 MiB ends the log, however well it is sealed", function()
+            disk.patch(log, 16384,
+                seal({ seq = 4, durable = 3, body = disk.body(("x"):rep(16777212)), previous = chain_of(12288) }))
+            local store = opens({ "first", "two" })
+            assert.equal(16384, store:info().torn_tail_offset)
+            store:close()
+        end)
+
         it("35.10-7 a durable seq that falls ends the log there", function()
             local forged = seal({ seq = 4, durable = 1, body = disk.body("forged"), previous = chain_of(12288) })
             disk.patch(log, 16384, forged)

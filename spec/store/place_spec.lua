@@ -206,6 +206,19 @@ describe("store place", function()
             assert.equal(id, disk.read(directory .. "/state.lock"):match("^store_id=(%x+)\n"))
         end)
 
+        it("35.8 the name of a new lock file is synced before anything is decided, that of an old one is not", function()
+            disk.shell("rm -rf '%s/state.store' '%s/state.mark' '%s/state.lock'", directory, directory, directory)
+            local function reason(nth)
+                signer.test_fault.arm("sync", "error", nth)
+                local code = disk.refusal(directory, { pinned = true })
+                signer.test_fault.clear()
+                return code
+            end
+            assert.equal("state_io", reason(2))
+            assert.equal("state_io", reason(1))
+            assert.equal("state_corrupt", reason(2)) -- step 2 of 35.9
+        end)
+
         it("35.9 a lock file without an id learns it at the next opening", function()
             made()
             local text = disk.read(directory .. "/state.lock")

@@ -104,4 +104,27 @@ describe("store power loss", function()
         assert.is_true(opened > 100)
         assert.is_true(faults > 100)
     end)
+
+    it("35.10 a quarantine that is cut anywhere goes on at the next opening", function()
+        local options = { path = "/state", reset_corrupt = true, backups = 2 }
+        local cut = 0
+        for seed = 1, 100 do
+            options.platform = signer.test_disk.new(seed)
+            local store = disk.open("", options)
+            disk.commit(store, disk.body("old"))
+            store:close(true)
+            options.platform:kill()
+            options.platform:put("/state.store/" .. disk.log_name(1), ("x"):rep(1048576))
+            options.platform:stop_at(1 + seed % 20)
+            local good, result = pcall(disk.open, "", options)
+            if good then result:close(true) end
+            if options.platform:stopped() then cut = cut + 1 end
+            options.platform:power_loss()
+            good, result = pcall(disk.open, "", options)
+            assert(good, ("seed %d: %s"):format(seed, tostring(result)))
+            assert.same({}, disk.texts(result))
+            result:close(true)
+        end
+        assert.is_true(cut > 50, cut)
+    end)
 end)
