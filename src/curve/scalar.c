@@ -184,11 +184,14 @@ void scalar_inverse_batch(struct scalar *inout, size_t count, struct scalar *scr
 }
 
 bool scalar_is_zero(const struct scalar *a) {
-    return sodium_is_zero((const unsigned char *)a->limb, sizeof a->limb);
+    return (a->limb[0] | a->limb[1] | a->limb[2] | a->limb[3]) == 0;
 }
 
 bool scalar_equal(const struct scalar *a, const struct scalar *b) {
-    return sodium_memcmp(a->limb, b->limb, sizeof a->limb) == 0;
+    uint64_t difference = 0;
+    for (size_t i = 0; i < 4; i++)
+        difference |= a->limb[i] ^ b->limb[i];
+    return difference == 0;
 }
 
 void scalar_scrub_stack(void) {
