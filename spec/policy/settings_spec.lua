@@ -17,6 +17,25 @@ local function refusal(read, ...)
     return problem.error, problem.detail
 end
 
+describe("the environment of the process", function()
+    --- An engine whose environment forgets an answer at the next question, as POSIX lets getenv do.
+    local function read(kind, member, text)
+        local core = signer.test_core
+        local engine = core.engine({ environment = {
+            TBTC_SIGNER_PROFILE = "production", ["TBTC_SIGNER_" .. member:upper()] = text,
+        } })
+        local _, value = core.call(engine, function(call) return settings[kind](call, member) end)
+        engine:close(true)
+        return value
+    end
+
+    it("CFG-3 the question whether to warn comes before a text is taken, not while it is read", function()
+        assert.equal(true, read("flag", "enforce_admission_policy", "true"))
+        assert.equal(3, read("number", "worker_threads", "3"))
+        assert.equal("/scripts", read("text", "policy_directory", "/scripts"))
+    end)
+end)
+
 describe("profile", function()
     it("PRF-1 is production where nothing is set", function()
         assert.is_true(settings.is_production(source()))

@@ -27,9 +27,12 @@ struct variable {
     char name[];
 };
 
+#define ANSWER_BYTES 4096
+
 struct test_engine {
     struct engine *engine;
     struct variable *environment;
+    char answer[ANSWER_BYTES]; /* of the last look, which the next one overwrites: POSIX lets getenv do that */
 };
 
 static struct test_engine *check_engine(lua_State *L) {
@@ -57,10 +60,12 @@ static int engine_close(lua_State *L) {
 }
 
 static const char *look_up(void *context, const char *name) {
-    const struct test_engine *object = context;
-    for (const struct variable *variable = object->environment; variable; variable = variable->next)
-        if (strcmp(variable->name, name) == 0) return variable->value;
-    return NULL;
+    struct test_engine *object = context;
+    const struct variable *variable = object->environment;
+    while (variable && strcmp(variable->name, name) != 0)
+        variable = variable->next;
+    snprintf(object->answer, sizeof object->answer, "%s", variable && variable->value ? variable->value : "");
+    return variable && variable->value ? object->answer : NULL;
 }
 
 static void set_variable(lua_State *L, struct test_engine *object, const char *name, const char *value) {

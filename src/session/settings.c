@@ -57,11 +57,6 @@ static const char *variable(struct settings *settings, enum setting setting) {
     return settings->environment(settings->environment_context, setting_info(setting)->variable);
 }
 
-/* The text in its source, NULL when it is unset: to be read at once, a host may change its environment. */
-static const char *source_text(struct settings *settings, enum setting setting) {
-    return atomic_load(&settings->installed) ? settings->value[setting] : variable(settings, setting);
-}
-
 /* CFG-3: one warning when a setting comes from the environment outside development. */
 static void warn_environment(struct settings *settings) {
     if (atomic_load(&settings->installed) || atomic_load(&settings->warned_environment)) return;
@@ -71,12 +66,16 @@ static void warn_environment(struct settings *settings) {
         notice("no configuration is installed; settings are read from the environment");
 }
 
+/* The text in its source, NULL when it is unset: to be read before the environment is asked for anything else. */
+static const char *source_text(struct settings *settings, enum setting setting) {
+    if (setting != SETTING_PROFILE) warn_environment(settings);
+    return atomic_load(&settings->installed) ? settings->value[setting] : variable(settings, setting);
+}
+
 enum signer_error settings_copy(struct settings *settings, enum setting setting, char **out, struct failure *why) {
     const char *text = source_text(settings, setting);
     *out = text ? signer_strdup(text) : NULL;
-    if (text && !*out) return fail_plain(why, ERR_OUT_OF_MEMORY);
-    if (setting != SETTING_PROFILE) warn_environment(settings);
-    return SIGNER_OK;
+    return text && !*out ? fail_plain(why, ERR_OUT_OF_MEMORY) : SIGNER_OK;
 }
 
 /* settings_copy; false when unset (or memory ran out: never for a setting whose absence permits more). */
@@ -146,7 +145,6 @@ static enum signer_error parse_count(struct settings *settings, enum setting set
 enum signer_error settings_optional_u64(struct settings *settings, enum setting setting, uint64_t *out, bool *set,
                                         struct failure *why) {
     const char *text = source_text(settings, setting);
-    warn_environment(settings);
     *set = text != NULL;
     return text ? parse_count(settings, setting, text, out, why) : SIGNER_OK;
 }
@@ -163,7 +161,6 @@ enum signer_error settings_u64(struct settings *settings, enum setting setting, 
 
 enum signer_error settings_flag(struct settings *settings, enum setting setting, bool *out, struct failure *why) {
     const char *text = source_text(settings, setting);
-    warn_environment(settings);
     *out = false;
     if (text && !setting_parse_flag(text, out))
         return bad_value(settings, setting, why, "not one of true, false, yes, no, on, off, 1, 0");
