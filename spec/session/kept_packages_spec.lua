@@ -68,4 +68,34 @@ describe("kept round-1 packages", function()
         end
         assert.is_true(dropped)
     end)
+
+    it("whose digests were chosen to meet push out each other, not the rest", function()
+        local function is_chosen(raw) return signer.curve.sha256(raw):byte(1) == 7 end
+        local secret = engine:must("dkg_part1", { participant_identifier = id(1), max_signers = 41, min_signers = 2 })
+        local start = signer.test_dkg.part1(2, 41, 2, signer.curve.sha256("start")):encode()
+        local number, others = 0, {}
+        local function package(chosen)
+            local raw
+            repeat
+                number = number + 1
+                raw = start:sub(1, -5) .. string.pack(">I4", number) -- the end of the proof's scalar
+            until is_chosen(raw) == chosen
+            return { identifier = id(#others + 2), package_hex = hex(raw) }
+        end
+        local function offer(chosen)
+            others = {}
+            while #others < 40 do others[#others + 1] = package(chosen) end
+            engine:refuse("dkg_part2", { secret_package_hex = secret.secret_package_hex, round1_packages = others })
+        end
+        offer(false)
+        local before = info()
+        assert.equal(40, before.count)
+        local size = before.bytes // before.count
+        for _ = 1, 3 do
+            offer(true)
+            local seen = info()
+            assert.is_true(seen.count > 40 and seen.count <= 40 + seen.list_max)
+            assert.equal(seen.count * size, seen.bytes)
+        end
+    end)
 end)

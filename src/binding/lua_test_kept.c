@@ -2,7 +2,7 @@
  *
  *   test_kept.info(engine) -> {count, bytes, found, missed, packages, count_max, bytes_max}
  *   test_kept.forget(engine, session_id)
- *   test_kept.round1_packages(engine) -> {count, bytes, found, missed, bytes_max} */
+ *   test_kept.round1_packages(engine) -> {count, bytes, found, missed, bytes_max, list_max} */
 #include "binding/binding.h"
 #include "session/engine.h"
 #include "session/kept_packages.h"
@@ -32,12 +32,13 @@ static int forget(lua_State *L) {
 static int round1_packages(lua_State *L) {
     struct kept_packages_info found;
     kept_packages_info(binding_check_engine(L, 1)->kept_packages, &found);
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     binding_set_u64(L, "count", found.count);
     binding_set_u64(L, "bytes", found.bytes);
     binding_set_u64(L, "found", found.found);
     binding_set_u64(L, "missed", found.missed);
     binding_set_u64(L, "bytes_max", KEPT_PACKAGES_BYTES_MAX);
+    binding_set_u64(L, "list_max", KEPT_PACKAGES_LIST_MAX);
     return 1;
 }
 

@@ -31,20 +31,23 @@ enum signer_error kept_packages_create(struct kept_packages **out) {
     return SIGNER_OK;
 }
 
-static void free_list(struct entry *entry) {
-    while (entry) {
-        struct entry *next = entry->next;
+static size_t bytes_of(size_t commitments) {
+    return sizeof(struct entry) + commitments * sizeof(struct point);
+}
+
+static void drop_list(struct kept_packages *table, size_t list) {
+    while (table->lists[list]) {
+        struct entry *entry = table->lists[list];
+        table->lists[list] = entry->next;
+        table->info.count--;
+        table->info.bytes -= bytes_of(entry->count);
         free(entry);
-        entry = next;
     }
 }
 
 static void drop_all(struct kept_packages *table) {
-    for (size_t i = 0; i < LISTS; i++) {
-        free_list(table->lists[i]);
-        table->lists[i] = NULL;
-    }
-    table->info.count = table->info.bytes = 0;
+    for (size_t i = 0; i < LISTS; i++)
+        drop_list(table, i);
 }
 
 void kept_packages_destroy(struct kept_packages *table) {
@@ -63,8 +66,11 @@ static const struct entry *find(const struct kept_packages *table, const uint8_t
     return entry;
 }
 
-static size_t bytes_of(size_t commitments) {
-    return sizeof(struct entry) + commitments * sizeof(struct point);
+static bool is_full(const struct entry *entry) {
+    size_t count = 0;
+    for (; entry; entry = entry->next)
+        count++;
+    return count >= KEPT_PACKAGES_LIST_MAX;
 }
 
 static bool copy(struct dkg_round1_package *out, const struct entry *entry) {
@@ -101,6 +107,7 @@ static void keep(struct kept_packages *table, const struct dkg_round1_package *p
     bool first = !find(table, digest);
     if (first) {
         if (table->info.bytes + bytes > KEPT_PACKAGES_BYTES_MAX) drop_all(table);
+        if (is_full(table->lists[digest[0]])) drop_list(table, digest[0]);
         entry->next = table->lists[digest[0]];
         table->lists[digest[0]] = entry;
         table->info.count++;

@@ -1,6 +1,6 @@
 /* Round-1 packages of key generations, decoded once: part 3 is given the packages of part 2 again, and every seat of a
  * node those of the same peers. PUBLIC values. Whoever brings the same bytes gets a copy of what they are. Bounded in
- * bytes: where one more does not fit, all others go.
+ * bytes: where one more does not fit, all others go; and in how many are looked through for one.
  *
  * Any thread; its mutex is a leaf. */
 #ifndef SIGNER_SESSION_KEPT_PACKAGES_H
@@ -9,6 +9,8 @@
 #include "frost/dkg.h"
 
 #define KEPT_PACKAGES_BYTES_MAX (8u << 20) /* 254 packages of 128 commitments take 2.2 MB */
+/* Of those whose digests begin alike: whoever brings packages may choose them so. */
+#define KEPT_PACKAGES_LIST_MAX 32
 
 struct kept_packages;
 
