@@ -2,6 +2,8 @@
 --   open                         opens and closes; prints "opened" or the refusal
 --   work FAULT KIND NTH COUNT    arms a fault, opens, commits COUNT records; each acknowledged one is
 --                                printed and flushed, so that the parent knows what was promised
+--   threads ROUNDS               two and three threads in turn that commit three records each, while syncs take no
+--                                time; prints how many were durable
 dofile("spec/helper.lua")
 local disk = require("spec.store.disk")
 local signer = require("tbtc_signer")
@@ -13,6 +15,13 @@ if command == "open" then
     local reason, store = disk.refusal(directory)
     print(reason or "opened")
     if not reason then store:close() end
+elseif command == "threads" then
+    local store = disk.open(directory)
+    signer.test_fault.arm("sync", "sync_lies", 1, true)
+    local durable = 0
+    for round = 1, tonumber(arg[3]) do durable = durable + store:run_threads(2 + round % 2, 3, 100) end
+    print(durable)
+    store:close(true)
 else
     signer.test_fault.arm(arg[3], arg[4], tonumber(arg[5]))
     local store = disk.open(directory)

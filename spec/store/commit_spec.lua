@@ -397,6 +397,15 @@ describe("store commit", function()
             end
         end)
 
+        it("35.7 nobody sleeps on where syncs are so quick that a waiter looks for their end", function()
+            store:close()
+            local command = "timeout 120 lua5.4 spec/store/child.lua '%s' threads 6000 2>/dev/null"
+            local pipe = assert(io.popen(command:format(directory)))
+            assert.equal("45000", pipe:read("l"))
+            pipe:close()
+            store = disk.open(directory)
+        end)
+
         it("35.7 a sync that fails among threads loses no acknowledged record and keeps the order", function()
             for _, point in ipairs({ "sync", "write", "rename" }) do
                 for nth = 5, 25, 10 do

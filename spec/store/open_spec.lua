@@ -601,6 +601,11 @@ describe("store opening", function()
                 refused("state_version_unsupported")
             end)
 
+            it("35.10-13 what breaks first is answered, whatever the parts behind it hold", function()
+                forge({ { type = 16, body = engine .. disk.op(239) }, { type = 16, body = disk.op(238) } })
+                refused("state_corrupt")
+            end)
+
             it("35.10-6 good parts made the same way are read", function()
                 forge({ { type = 16, body = engine .. disk.body("forged") }, { type = 16, body = disk.body("two") } })
                 opens({ "forged", "two" }):close()
