@@ -329,6 +329,23 @@ describe("dispatcher", function()
         assert.are.equal("before 20000, inside 0, outside 0", succeeds("collector"))
     end)
 
+    -- Blocks of different sizes never become one another: kept, such a state would grow to half a gigabyte.
+    it("a state stays with at most 8 MiB of small blocks, whatever lengths requests had one after another", function()
+        local whole = signer.engine({ environment = { TBTC_SIGNER_PROFILE = "development" } })
+        local most = 0
+        for length = 500, 2000, 250 do
+            local classes = {}
+            for i = 1, 4096 do classes[i] = ("%06d"):format(i) .. ("x"):rep(length) end -- D-149
+            local ok, text = whole:request("init_signer_config", cjson.encode({ policy_allowed_script_classes = classes }))
+            assert.is_false(ok)
+            assert.truthy(text:find("unknown script class", 1, true))
+            most = math.max(most, whole:idle_bytes())
+        end
+        assert.is_true(most <= 8 << 20, most)
+        assert.is_false((whole:request("init_signer_config", "{}")))
+        whole:close()
+    end)
+
     it("gives endpoint files no file, process, debug or loader, and no new globals", function()
         assert.are.equal("", succeeds("world"))
         assert.truthy(fails("global").message:find("assignment to the global 'leaked'", 1, true))

@@ -14,6 +14,7 @@ struct chunk;
 struct blocks {
     void *free[BLOCK_MAX / BLOCK_STEP]; /* by size, rounded up to a step */
     struct chunk *chunks;
+    size_t bytes;  /* of all chunks */
     uint8_t *next; /* unused part of the newest chunk */
     size_t left;
 };
@@ -24,8 +25,7 @@ void *blocks_allocate(void *context, void *old, size_t old_size, size_t size);
 /* All of it at once, when the state is closed. */
 void blocks_free(struct blocks *blocks);
 
-#ifdef SIGNER_TEST
-size_t blocks_chunks(const struct blocks *blocks);
-#endif
+/* What the small blocks take, used or not. Under a sanitizer 0: every block is the allocator's. */
+size_t blocks_bytes(const struct blocks *blocks);
 
 #endif

@@ -1,6 +1,6 @@
 /* Test module: memory of a Lua state (base/blocks.h).
  *
- *   exercise(seed, steps) -> chunks    random requests against what their blocks must hold, raises at a difference
+ *   exercise(seed, steps) -> bytes     random requests against what their blocks must hold, raises at a difference
  *   shrinks(from, to) -> boolean       a smaller block is had though every allocation fails */
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -58,12 +58,12 @@ static int exercise(lua_State *L) {
     bool good = true;
     for (lua_Integer i = 0; i < steps && good; i++)
         good = step(&blocks, &held[next_random(&state) % HELD], &state);
-    const size_t chunks = blocks_chunks(&blocks);
+    const size_t bytes = blocks_bytes(&blocks);
     for (size_t i = 0; i < HELD; i++)
         if (held[i].block) blocks_allocate(&blocks, held[i].block, held[i].size, 0);
     blocks_free(&blocks);
     if (!good) return luaL_error(L, "a block does not hold what was written");
-    lua_pushinteger(L, (lua_Integer)chunks);
+    lua_pushinteger(L, (lua_Integer)bytes);
     return 1;
 }
 

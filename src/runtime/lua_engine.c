@@ -23,6 +23,7 @@
 #include "base/fault.h"
 #include "binding/binding.h"
 #include "runtime/parallel.h"
+#include "runtime/pool.h"
 #include "runtime/runtime.h"
 #include "session/firewall.h"
 #include "store/key_provider.h"
@@ -318,6 +319,12 @@ static int engine_live_secrets(lua_State *L) {
     return 1;
 }
 
+/* engine:idle_bytes() -> what the small blocks of idle Lua states take (test build) */
+static int engine_idle_bytes(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)pool_idle_bytes(check_object(L)->runtime));
+    return 1;
+}
+
 /* engine:parallel{ {name, json}, … } -> object: requests on threads of their own (test build) */
 static int engine_parallel(lua_State *L) {
     return parallel_start(L, 2, check_object(L)->runtime);
@@ -333,6 +340,7 @@ int engine_object_open(lua_State *L) {
         {"warn_start", engine_warn_start},
 #ifdef SIGNER_TEST
         {"live_secrets", engine_live_secrets},
+        {"idle_bytes", engine_idle_bytes},
         {"parallel", engine_parallel},
 #endif
         {NULL, NULL},

@@ -16,6 +16,9 @@
 
 /* What the garbage of calls may come to before it is collected. */
 #define GARBAGE_KIB 2048
+/* What the small blocks of a state may take when it stays (base/blocks.c): requests with many texts, of another length
+ * each time, would let it grow to half a gigabyte. */
+#define BLOCKS_BYTES_MAX (8u << 20)
 /* Deepest use of the stack outside protected calls, see dispatch.c. */
 #define STACK_SLOTS 40
 
@@ -136,7 +139,7 @@ struct lua_slot *pool_take(struct runtime *runtime) {
 }
 
 void pool_give(struct runtime *runtime, struct lua_slot *slot) {
-    if (slot->spoiled) {
+    if (slot->spoiled || blocks_bytes(&slot->blocks) > BLOCKS_BYTES_MAX) {
         slot_free(slot);
         return;
     }
@@ -155,6 +158,17 @@ void pool_give(struct runtime *runtime, struct lua_slot *slot) {
     pthread_mutex_unlock(&runtime->mutex);
     if (!keep) slot_free(slot);
 }
+
+#ifdef SIGNER_TEST
+size_t pool_idle_bytes(struct runtime *runtime) {
+    size_t bytes = 0;
+    pthread_mutex_lock(&runtime->mutex);
+    for (const struct lua_slot *slot = runtime->idle; slot; slot = slot->next)
+        bytes += blocks_bytes(&slot->blocks);
+    pthread_mutex_unlock(&runtime->mutex);
+    return bytes;
+}
+#endif
 
 static void pool_close(struct runtime *runtime) {
     while (runtime->idle) {

@@ -51,4 +51,8 @@ struct lua_slot *pool_take(struct runtime *runtime);
  * under the engine mutex, and a step of it would come at the worst place, between the sync and the share. */
 void pool_give(struct runtime *runtime, struct lua_slot *slot);
 
+#ifdef SIGNER_TEST
+size_t pool_idle_bytes(struct runtime *runtime); /* small blocks of the states that nobody uses */
+#endif
+
 #endif
