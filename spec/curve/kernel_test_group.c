@@ -216,7 +216,7 @@ void test_polynomials(const struct pool *pool, unsigned rounds) {
         const struct point *polynomials[40];
         struct point values[40], sums[30];
         struct scalar log;
-        size_t length = chance() % 30, count = 1 + chance() % 40;
+        size_t length = chance() % 30, count = chance() % 41;
         uint32_t x = chance_argument();
         for (size_t i = 0; i < count; i++)
             polynomials[i] = &pool->points[chance() % 4 ? chance() % (POOL - 30) : 0];

@@ -283,6 +283,7 @@ static inline bool kernel_sum_columns(struct point *out, const struct point *con
     struct affine *points = (struct affine *)(void *)at;
     struct slope *slopes = (struct slope *)(void *)(points + cells);
     struct addition *additions = (struct addition *)(void *)(slopes + cells);
+    if (good && count == 0) *points = (struct affine){.x = {{0}}}; /* every sum */
     for (size_t from = 0; from < length && good; from += width) {
         size_t columns = length - from < width ? length - from : width;
         for (size_t k = 0; k < columns; k++) {
