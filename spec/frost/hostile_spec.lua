@@ -132,6 +132,39 @@ describe("a member with 100 hostile packages", function()
     end)
 end)
 
+describe("identifiers beyond 32 bits", function()
+    local members, threshold = 60, 40
+
+    --- Part 3 of a member among others, one in `every` of whom has a long identifier.
+    local function part3(every)
+        local _, first = run.part1(1, members, threshold, seed("own"))
+        local peers, shares = {}, {}
+        for i = 2, members do
+            local member = i % every == 0 and identifier_of(10 * i) or i
+            local made, secret = run.part1(member, members, threshold, seed("peer " .. i))
+            local share = ("\0"):rep(32)
+            for k = 0, threshold - 1 do share = curve.add(share, secret:sub(34 + 32 * k, 65 + 32 * k)) end
+            peers[#peers + 1], shares[#shares + 1] = { member, made }, { member, "\0\x23\x0f\x8a\xb3" .. share }
+        end
+        local _, second = assert(run.part2(first, peers))
+        return function()
+            local start = os.clock()
+            local key, keys = assert(run.part3(second, peers, shares))
+            return os.clock() - start, { hex(key), hex(keys:encode()) }
+        end
+    end
+
+    it("give the same keys on every path, and one in six takes at most three times as long", function()
+        local short, long = part3(math.huge), part3(6)
+        on_every_path(function() return select(2, long()) end)
+        local quickest, least, rounds = math.huge, math.huge, 0
+        repeat
+            quickest, least, rounds = math.min(quickest, (short())), math.min(least, (long())), rounds + 1
+        until (rounds >= 3 and least < 3 * quickest) or rounds == 50
+        assert.is_true(least < 3 * quickest)
+    end)
+end)
+
 describe("shares of an aggregate", function()
     local v = vectors.load("frost/signing").cases[1]
 

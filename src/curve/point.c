@@ -199,6 +199,24 @@ static void horner_by_library(struct point *out, const struct point *coefficient
     *out = sum;
 }
 
+/* One sum of multiples by the powers of x, for which no step of Horner's would be cheap. False: no answer. */
+static bool horner_by_powers(struct point *out, const struct point *coefficients, size_t length,
+                             const struct scalar *x) {
+    const struct kernel *kernel = kernel_active();
+    struct scalar *powers = kernel ? signer_calloc(length + 1, sizeof *powers) : NULL;
+    struct point_term *terms = kernel ? signer_calloc(length + 1, sizeof *terms) : NULL;
+    bool good = powers && terms;
+    if (good) scalar_set_u64(&powers[0], 1);
+    for (size_t k = 0; k < length && good; k++) {
+        terms[k] = (struct point_term){&powers[k], &coefficients[k]};
+        scalar_mul(&powers[k + 1], &powers[k], x);
+    }
+    good = good && kernel->multi_mul(out, terms, length);
+    free(powers);
+    free(terms);
+    return good;
+}
+
 void point_horner_many(struct point *out, const struct point *const *polynomials, size_t count, size_t length,
                        const struct scalar *x) {
     section_forbids("curve arithmetic");
@@ -206,7 +224,8 @@ void point_horner_many(struct point *out, const struct point *const *polynomials
     uint32_t small;
     if (kernel && small_value(&small, x) && kernel->horner(out, polynomials, count, length, small)) return;
     for (size_t i = 0; i < count; i++)
-        horner_by_library(&out[i], polynomials[i], length, x);
+        if (!horner_by_powers(&out[i], polynomials[i], length, x))
+            horner_by_library(&out[i], polynomials[i], length, x);
 }
 
 void point_horner(struct point *out, const struct point *coefficients, size_t length, const struct scalar *x) {
